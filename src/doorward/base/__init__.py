@@ -1,0 +1,1 @@
+"""What every part stands on: time, chance, ids, errors. It knows nothing about access."""
