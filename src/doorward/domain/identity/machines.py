@@ -1,0 +1,74 @@
+"""Machines that joined: gateways, the hosts behind nodes, and the one-time tokens by which they do."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from doorward.base.ids import GatewayId, NodeId
+
+TOKEN_LIFETIME: Final = timedelta(minutes=10)
+LEASE_LENGTH: Final = timedelta(seconds=10)
+LEASE_RENEWED_EACH: Final = timedelta(seconds=2)
+
+
+class TokenKind(StrEnum):
+    """What a one-time token lets in; closed."""
+
+    GATEWAY = "gateway"
+    NODE = "node"
+
+
+@dataclass(frozen=True, slots=True)
+class JoinToken:
+    """One kind, one name, one use, ten minutes; stored as a hash."""
+
+    token_hash: bytes
+    kind: TokenKind
+    name: str
+    target_id: str
+    expires: datetime
+    created_by: str
+    used: datetime | None = None
+    bound_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A data-plane process that may ask for sessions; `names` are the host names under which users reach it."""
+
+    id: GatewayId
+    name: str
+    names: tuple[str, ...]
+    joined: datetime
+    x509_serial: str
+    lease_until: datetime | None = None
+    disabled: bool = False
+
+
+class HostVerification(StrEnum):
+    """How a node's host key became known; a node without one is unverified and unreachable."""
+
+    TOKEN = "token"  # noqa: S105  (a kind of verification, not a secret)
+    FINGERPRINT = "fingerprint"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHost:
+    """The host key that a node must show when it shows no certificate; `host_key` is the RFC 4253 public key blob.
+
+    Verified by a typed fingerprint, the blob is empty until the first connection shows a key of that fingerprint.
+    """
+
+    node_id: NodeId
+    fingerprint: str
+    host_key: bytes
+    verified_by: HostVerification
+    verified_at: datetime
+    verifier: str
+
+
+def hash_token(token: str) -> bytes:
+    """What is stored of a join token."""
+    return hashlib.sha256(b"doorward/join-token/v1\x00" + token.strip().encode()).digest()

@@ -1,0 +1,44 @@
+"""A sign-in: being known to Doorward for some hours. It opens no target by itself."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from doorward.base.ids import SignInId, UserId
+
+SIGN_IN_LENGTH_DEFAULT: Final = timedelta(hours=8)
+SIGN_IN_LENGTH_MAX: Final = timedelta(hours=24)
+
+
+class SignInEnd(StrEnum):
+    """Why a sign-in ended before its time; closed."""
+
+    SIGNED_OUT = "signed_out"
+    REVOKED = "revoked"
+    USER_RESET = "user_reset"
+    USER_DISABLED = "user_disabled"
+    LOCKED = "locked"
+    PROVIDER_LOGGED_OUT = "provider_logged_out"
+    PROVIDER_REFUSED = "provider_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """One sign-in of one user; `ssh_serial` is how a gateway's proof finds it."""
+
+    id: SignInId
+    user_id: UserId
+    created: datetime
+    expires: datetime
+    ssh_serial: int
+    x509_serial: str
+    method: str
+    source: str
+    client: str
+    ended: datetime | None = None
+    end_reason: SignInEnd | None = None
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether its certificates still count."""
+        return self.ended is None and self.created <= now < self.expires

@@ -1,0 +1,67 @@
+"""What the authority keeps of a session."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from doorward.base.ids import GatewayId, NodeId, SessionId, SignInId, UserId
+from doorward.domain.sessions.states import EndReason, SessionState
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One session; `proof_digest` (SHA-256 of the SSH session id) opens one session, once.
+
+    `obligations` is the JSON-able form of what the allow demanded; `levels_achieved` is a fact reported at the end.
+    """
+
+    id: SessionId
+    state: SessionState
+    proof_digest: bytes
+    proof_kind: str
+    user_id: UserId
+    user_name: str
+    sign_in_id: SignInId
+    node_id: NodeId
+    node_name: str
+    login: str
+    gateway_id: GatewayId
+    source: str
+    basis: str
+    obligations: Mapping[str, Any]
+    epoch: int
+    opened: datetime
+    deadline: datetime
+    level_asked: str
+    started: datetime | None = None
+    ended: datetime | None = None
+    end_reason: EndReason | None = None
+    end_message: str = ""
+    level_achieved: str = ""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCut:
+    """An order to one gateway to end one session; `epoch` orders them."""
+
+    epoch: int
+    session_id: SessionId
+    gateway_id: GatewayId
+    reason: EndReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionQuery:
+    """What to list; every part narrows. `limit` is bounded by the store."""
+
+    user_id: UserId | None = None
+    node_id: NodeId | None = None
+    live_only: bool = False
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 100
