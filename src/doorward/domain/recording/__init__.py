@@ -1,0 +1,1 @@
+"""What a session's recording is: levels, frames, container, manifest, playback; pure, without I/O."""
