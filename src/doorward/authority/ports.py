@@ -1,7 +1,8 @@
 """What operations need from outside, as protocols.
 
-A unit of work is a plain function of a `Transaction`, run as one transaction: `await store.write(work)`. State and audit
-events live or die together; the call returns when the events are numbered and durable. Nothing inside waits on a network.
+A unit of work is a plain function of a `Transaction`, run as one transaction: `await store.write(work)`. State and
+audit events live or die together; the call returns when the events are numbered and durable. Nothing inside waits on a
+network.
 Every `get` answers None for what is not there; every compare-and-set answers whether it took effect.
 """
 

@@ -1,0 +1,172 @@
+"""The closed list of calls that a gateway may make. None of them acts for a user on the gateway's word.
+
+Times on this boundary are remaining seconds, never wall times: the two clocks need not agree (a deadline is held by the
+gateway on its own clock). Public keys and certificates are RFC 4253 blobs.
+"""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+SIGNED_BYTES_MAX: Final = 65_536
+NOTES_MAX: Final = 256
+NAMES_MAX: Final = 64
+
+Text = Annotated[str, Meta(max_length=255)]
+Line = Annotated[str, Meta(max_length=4096)]
+Blob = Annotated[bytes, Meta(max_length=SIGNED_BYTES_MAX)]
+
+
+class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The user's own signed authentication request (RFC 4252 section 7), as it came off the wire.
+
+    `signed` starts with the SSH session id and holds the user name, the algorithm, the certificate and, for
+    publickey-hostbound-v00@openssh.com, the host key that the gateway showed. `signature` is the signature blob.
+    """
+
+    signed: Blob
+    signature: Annotated[bytes, Meta(max_length=4096)]
+
+
+class OpenSession(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ask for one session. Who, which node and which account are derived from the proof, never taken from here.
+
+    `session_public_key` is the blob of the Ed25519 key that the gateway made for this session in memory. `source` is
+    the address of the outer socket. `factor_code` is a time-based code typed for this very session, when one was owed.
+    """
+
+    proof: Proof
+    session_public_key: Annotated[bytes, Meta(max_length=128)]
+    source: Text
+    client_version: Text = ""
+    factor_code: Annotated[str, Meta(max_length=16)] | None = None
+
+
+class SessionPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the authority allows, and with what: one account on one node, for this connection only.
+
+    `certificate` is an SSH certificate for `session_public_key`. The node must show a host certificate of one of
+    `node_host_authorities` with the one principal `host_principal`, or, when `host_key` is set, that very key.
+    `obligations` is the dump of `domain.access.options.Obligations`. Nothing is forwarded before the gateway's watch
+    has reached `epoch`.
+    """
+
+    session_id: Text
+    node_id: Text
+    node_name: Text
+    address: Text
+    login: Text
+    user_id: Text
+    user_name: Text
+    basis: Text
+    certificate: Blob
+    node_host_authorities: list[Blob]
+    host_principal: Text
+    host_key: Annotated[bytes, Meta(max_length=8192)]
+    obligations: dict[str, Any]
+    remaining_seconds: float
+    epoch: int
+    recording_level: Text
+    installation_id: Text
+    notices: list[Line] = []
+
+
+class SessionStarted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The node let us in; `host_key_fingerprint` is what it showed."""
+
+    host_key_fingerprint: Text
+    host_verified_by: Text
+    upstream_version: Text = ""
+
+
+class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One audit event that a gateway may report of a session: type and fields as in the catalogue of events."""
+
+    type: Text
+    fields: dict[str, Any]
+
+
+class SessionNotes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A batch of notes, in order."""
+
+    notes: Annotated[list[Note], Meta(max_length=NOTES_MAX)]
+
+
+class SessionEnded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """It is over. `reason` is one of the closed end reasons; `level_achieved` is a fact about the recording."""
+
+    reason: Text
+    level_achieved: Text
+    bytes_in: int
+    bytes_out: int
+    facts: dict[str, Any] = {}
+
+
+class MintFaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ask for host certificates, one per exact name, for the gateway's host key, ten minutes long."""
+
+    public_key: Annotated[bytes, Meta(max_length=128)]
+    names: Annotated[list[Text], Meta(min_length=1, max_length=NAMES_MAX)]
+
+
+class Faces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One certificate blob per name asked for, in that order."""
+
+    certificates: list[Blob]
+    remaining_seconds: float
+
+
+class RenewLease(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """I am here, and these sessions live here."""
+
+    live: list[Text]
+
+
+class Lease(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Until when new channels may open; `unknown` names sessions that the authority holds ended: cut them."""
+
+    remaining_seconds: float
+    epoch: int
+    unknown: list[Text] = []
+
+
+class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """End this session now; `message` is the line that its user sees."""
+
+    session_id: Text
+    reason: Text
+    message: Line
+    epoch: int
+
+
+class WatchMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of the watch stream: everything up to `epoch` has been said. Sent at once and at least each second."""
+
+    epoch: int
+    cuts: list[Cut] = []
+
+
+class GatewayTrust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a gateway needs to check users: the user-SSH authorities' public key blobs, and its own names."""
+
+    installation_id: Text
+    gateway_id: Text
+    user_authorities: list[Blob]
+    names: list[Text]
+    authority_names: list[Text]
+    node_suffix: Text
+
+
+class RecordingSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many bytes of a recording the authority holds."""
+
+    size_bytes: int
+
+
+class SealRecording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The recording is whole: its manifest (canonical JSON), size and SHA-256."""
+
+    manifest: dict[str, Any]
+    size_bytes: int
+    digest: Annotated[bytes, Meta(max_length=32, min_length=32)]
