@@ -1,0 +1,40 @@
+# `make help` lists what can be asked for. Every target prepares the checkout first; see setup/prepare.sh.
+
+BIN := .venv/bin
+# Folders appear as the project grows; check those that are there.
+CODE := $(wildcard src tests benchmarks demo)
+# Two workers: the tests start servers of their own, and CI machines have two cores.
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+.PHONY: help setup demo test check bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
+
+setup: ## prepare .venv (and Debian packages, when allowed to)
+	@setup/prepare.sh
+
+demo: setup ## run the story on real sshd's and stay up; CHECK=1 verifies each step and exits
+	@$(BIN)/python demo/run.py $(if $(CHECK),--check)
+
+test: check ## everything: checks, then all tests
+	@$(BIN)/pytest -n $(WORKERS) -q $(PYTEST_ARGS)
+
+check: setup ## format, ruff, mypy --strict, import contracts, tidy tests
+	@$(BIN)/ruff format --check --quiet $(CODE)
+	@$(BIN)/ruff check --quiet $(CODE)
+	@$(BIN)/mypy --no-error-summary $(CODE)
+	@$(BIN)/lint-imports --no-logo >.import-contracts.log 2>&1 || { cat .import-contracts.log; exit 1; }
+	@$(BIN)/pytest -q -p no:randomly tests/architecture
+
+bench: setup ## measure beside the peers; writes benchmarks/results.json and docs/benchmarks.md
+	@$(BIN)/python -m benchmarks.run
+
+lock: setup ## resolve the dependencies of pyproject.toml anew
+	@setup/lock.sh
+
+clean: ## remove what the other targets made
+	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .import-contracts.log
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
