@@ -1,0 +1,1 @@
+"""SSH's data types, public keys, certificates, signatures and user authentication requests."""
