@@ -1,0 +1,109 @@
+"""Users' codes, join tokens, nodes' keys and the authorities."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Short = Annotated[str, Meta(max_length=255)]
+
+
+class AddUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Create a user with roles, and an invitation for them."""
+
+    name: Annotated[str, Meta(max_length=64)]
+    roles: Annotated[list[Short], Meta(max_length=64)]
+
+
+class IssuedCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A one-time code, shown once; `expires` is RFC 3339. `pin` is the CA pin that goes with it."""
+
+    user_name: str
+    code: str
+    expires: str
+    pin: str
+
+
+class IssueToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Let one machine of one kind and name join, once, within ten minutes."""
+
+    kind: Annotated[str, Meta(max_length=16)]
+    name: Annotated[str, Meta(max_length=64)]
+
+
+class IssuedToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Shown once."""
+
+    token: str
+    expires: str
+    pin: str
+
+
+class NodeSetup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ask for the set-up script of a node, for these accounts. `url` is where the node reaches the authority."""
+
+    logins: Annotated[list[Short], Meta(min_length=1, max_length=64)]
+    url: Annotated[str, Meta(max_length=1024)]
+    exclusive: bool = False
+
+
+class NodeSetupScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A POSIX shell script that holds a one-time token; run it as root on the node before `expires`."""
+
+    script: str
+    expires: str
+
+
+class PinHostKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An administrator typed the fingerprint of the node's host key: `SHA256:...`."""
+
+    fingerprint: Annotated[str, Meta(max_length=64)]
+
+
+class EnrolNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The set-up script shows its token and the node's host key (an OpenSSH public key line)."""
+
+    token: Annotated[str, Meta(max_length=128)]
+    host_public_key: Annotated[str, Meta(max_length=8192)]
+
+
+class EnrolledNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the node's sshd needs: its host certificate and the session authorities, as OpenSSH lines."""
+
+    node_id: str
+    host_certificate: str
+    session_authorities: list[str]
+
+
+class JoinGateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A gateway shows its token, the names under which users reach it, and a PEM certificate request."""
+
+    token: Annotated[str, Meta(max_length=128)]
+    names: Annotated[list[Short], Meta(min_length=1, max_length=16)]
+    x509_request_pem: Annotated[str, Meta(max_length=8192)]
+
+
+class JoinedGateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The gateway's identity."""
+
+    gateway_id: str
+    installation_id: str
+    x509_chain_pem: str
+    x509_root_pem: str
+
+
+class Authority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One signing key: its direction of trust, its id, its state and its public half (OpenSSH line or PEM)."""
+
+    purpose: str
+    key_id: str
+    state: str
+    public: str
+    fingerprint: str
+
+
+class Authorities(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All keys, by purpose."""
+
+    items: list[Authority]
+    pin: str

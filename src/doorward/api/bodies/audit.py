@@ -1,0 +1,34 @@
+"""The audit log as people search and verify it."""
+
+from typing import Any
+
+import msgspec
+
+
+class AuditEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One numbered entry; `fields` hold public values, and sensitive ones that were not erased; never secret ones."""
+
+    number: int
+    at: str
+    code: str
+    type: str
+    actor: str
+    fields: dict[str, Any]
+    leaf_hash: str
+
+
+class AuditPage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Newest first; `next_before` continues the search."""
+
+    items: list[AuditEntry]
+    next_before: int | None = None
+
+
+class AuditVerification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether every entry, every salted value and the root add up (RFC 6962)."""
+
+    ok: bool
+    entries: int
+    root_hash: str
+    problem: str = ""
+    problem_entry: int | None = None

@@ -1,0 +1,76 @@
+"""Every call of the user API as data: method, path, bodies. Clients use it; a test holds the server's routes against it."""
+
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from doorward.api.bodies.access import Explain, Explanation, ReachableNodes
+from doorward.api.bodies.administration import (
+    AddUser,
+    Authorities,
+    EnrolledNode,
+    EnrolNode,
+    IssuedCode,
+    IssuedToken,
+    IssueToken,
+    JoinedGateway,
+    JoinGateway,
+    NodeSetup,
+    NodeSetupScript,
+    PinHostKey,
+)
+from doorward.api.bodies.audit import AuditPage, AuditVerification
+from doorward.api.bodies.resources import Applied, Apply, Change, ResourceList, ResourceView
+from doorward.api.bodies.sessions import EndSession, RecordingList, RecordingView, SessionList, SessionView
+from doorward.api.bodies.sign_ins import (
+    BeginEnrolment,
+    CompleteEnrolment,
+    EnrolmentBegun,
+    SignedIn,
+    SignInWithPassword,
+    Status,
+    Trust,
+)
+
+Body = TypeVar("Body")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Body, Answer]):
+    """One call; `path` has `{name}` places. `body` is None for calls without one."""
+
+    method: str
+    path: str
+    body: type[Body] | None
+    answer: type[Answer]
+
+
+TRUST: Final = Call("GET", "/v1/trust", None, Trust)
+BEGIN_ENROLMENT: Final = Call("POST", "/v1/enrolments/begin", BeginEnrolment, EnrolmentBegun)
+COMPLETE_ENROLMENT: Final = Call("POST", "/v1/enrolments/complete", CompleteEnrolment, SignedIn)
+SIGN_IN: Final = Call("POST", "/v1/sign-ins", SignInWithPassword, SignedIn)
+SIGN_OUT: Final = Call("DELETE", "/v1/sign-ins/{sign_in_id}", None, Status)
+STATUS: Final = Call("GET", "/v1/status", None, Status)
+APPLY: Final = Call("POST", "/v1/resources", Apply, Applied)
+LIST_RESOURCES: Final = Call("GET", "/v1/resources/{kind}", None, ResourceList)
+GET_RESOURCE: Final = Call("GET", "/v1/resources/{kind}/{name}", None, ResourceView)
+DELETE_RESOURCE: Final = Call("DELETE", "/v1/resources/{kind}/{name}", None, Change)  # ?revision=N
+LIST_NODES: Final = Call("GET", "/v1/nodes", None, ReachableNodes)
+EXPLAIN: Final = Call("POST", "/v1/explain", Explain, Explanation)
+ADD_USER: Final = Call("POST", "/v1/users", AddUser, IssuedCode)
+INVITE_USER: Final = Call("POST", "/v1/users/{name}/invitation", None, IssuedCode)
+RESET_USER: Final = Call("POST", "/v1/users/{name}/reset", None, IssuedCode)
+ISSUE_TOKEN: Final = Call("POST", "/v1/tokens", IssueToken, IssuedToken)
+NODE_SETUP: Final = Call("POST", "/v1/nodes/{name}/setup", NodeSetup, NodeSetupScript)
+PIN_HOST_KEY: Final = Call("POST", "/v1/nodes/{name}/host-key", PinHostKey, ResourceView)
+ENROL_NODE: Final = Call("POST", "/v1/enrol-node", EnrolNode, EnrolledNode)
+JOIN_GATEWAY: Final = Call("POST", "/v1/join-gateway", JoinGateway, JoinedGateway)
+LIST_SESSIONS: Final = Call("GET", "/v1/sessions", None, SessionList)  # ?user=&node=&live=true&limit=N
+GET_SESSION: Final = Call("GET", "/v1/sessions/{session_id}", None, SessionView)
+END_SESSION: Final = Call("POST", "/v1/sessions/{session_id}/end", EndSession, SessionView)
+LIST_RECORDINGS: Final = Call("GET", "/v1/recordings", None, RecordingList)  # ?limit=N
+GET_RECORDING: Final = Call("GET", "/v1/recordings/{session_id}", None, RecordingView)
+RECORDING_CONTENT: Final = Call("GET", "/v1/recordings/{session_id}/content", None, bytes)  # ?purpose=play|export
+SEARCH_AUDIT: Final = Call("GET", "/v1/audit", None, AuditPage)  # ?since=&until=&person=&resource=&session=&type=
+VERIFY_AUDIT: Final = Call("GET", "/v1/audit/verification", None, AuditVerification)
+AUTHORITIES: Final = Call("GET", "/v1/authorities", None, Authorities)
