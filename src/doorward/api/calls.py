@@ -1,7 +1,9 @@
-"""Every call of the user API as data: method, path, bodies. Clients use it; a test holds the server's routes against it."""
+"""Every call of the user API as data. Clients use it; a test holds the server's routes against it."""
 
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
+
+import msgspec
 
 from doorward.api.bodies.access import Explain, Explanation, ReachableNodes
 from doorward.api.bodies.administration import (
@@ -31,17 +33,16 @@ from doorward.api.bodies.sign_ins import (
     Trust,
 )
 
-Body = TypeVar("Body")
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[Body, Answer]):
+class Call(Generic[Answer]):
     """One call; `path` has `{name}` places. `body` is None for calls without one."""
 
     method: str
     path: str
-    body: type[Body] | None
+    body: type[msgspec.Struct] | None
     answer: type[Answer]
 
 
