@@ -1,0 +1,1 @@
+"""The authority's HTTP API: routes, who may call them, problem documents."""

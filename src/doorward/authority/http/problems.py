@@ -1,0 +1,77 @@
+"""The only place that knows status codes: errors become RFC 9457 problem documents.
+
+An error that is none of the five kinds is a fault of ours: it is logged with a number, and the caller learns the number
+and nothing else.
+"""
+
+import secrets
+from typing import Any, Final
+
+import msgspec
+import structlog
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException, NotAuthorizedException
+
+from doorward.api.problem import MEDIA_TYPE, TYPE_PREFIX, FieldProblem, Problem, kind_of
+from doorward.base.errors import DoorwardError
+from doorward.domain.kinds.problems import InvalidDocuments
+
+STATUS: Final = {"invalid": 400, "missing": 404, "refused": 403, "conflict": 409, "unavailable": 503}
+TITLES: Final = {
+    "invalid": "the input is wrong",
+    "missing": "there is none, or none for you",
+    "refused": "refused",
+    "conflict": "the state moved on",
+    "unavailable": "not available now",
+}
+_log = structlog.get_logger("doorward.http")
+
+
+class NotSignedIn(NotAuthorizedException):
+    """No live sign-in stands behind this connection."""
+
+
+def _answer(problem: Problem) -> Response[bytes]:
+    return Response(msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE)
+
+
+def _field_problems(error: DoorwardError) -> list[FieldProblem]:
+    if not isinstance(error, InvalidDocuments):
+        return []
+    return [FieldProblem(one.message, one.file, one.line, one.field) for one in error.problems]
+
+
+def known_error(_: Request[Any, Any, Any], error: DoorwardError) -> Response[bytes]:
+    """One of the five kinds."""
+    kind = kind_of(error)
+    return _answer(
+        Problem(
+            type=TYPE_PREFIX + error.code,
+            title=TITLES[kind],
+            status=STATUS[kind],
+            kind=kind,
+            code=error.code,
+            detail=error.message,
+            errors=_field_problems(error),
+        )
+    )
+
+
+def http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """What the framework refuses: unknown routes, bad bodies, bodies that are too long."""
+    status = error.status_code
+    kind = "refused" if status in {401, 403} else "missing" if status == 404 else "invalid"
+    code = "not_signed_in" if status == 401 else kind
+    detail = str(error.detail) if status < 500 else ""
+    return _answer(Problem(TYPE_PREFIX + code, TITLES[kind], status, kind, code, detail[:512]))
+
+
+def unknown_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """A fault of ours."""
+    number = secrets.token_hex(6)
+    _log.error("call failed", number=number, path=request.url.path, exc_info=error)
+    detail = f"the authority failed; look for {number} in its log"
+    return _answer(Problem(TYPE_PREFIX + "internal", "internal error", 500, "unavailable", "internal", detail))
+
+
+JSON: Final = MediaType.JSON

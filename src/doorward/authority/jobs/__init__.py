@@ -1,0 +1,1 @@
+"""What happens without a call: leases that run out, deadlines, summaries."""

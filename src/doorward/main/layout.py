@@ -1,0 +1,82 @@
+"""Where things lie in a data directory, and who may touch them.
+
+`keys/` belongs to the signer, `authority/` to the authority, `gateway/` to the gateway; `run/` holds the signer's
+socket. All directories are 0700. A gateway on another host has a data directory with `gateway/` alone.
+"""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from doorward.main.settings import BadSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths under one data directory."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "doorward.yaml"
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "keys"
+
+    @property
+    def key_encryption_key(self) -> Path:
+        return self.root / "kek"
+
+    @property
+    def authority(self) -> Path:
+        return self.root / "authority"
+
+    @property
+    def database(self) -> Path:
+        return self.authority / "doorward.db"
+
+    @property
+    def recordings(self) -> Path:
+        return self.authority / "recordings"
+
+    @property
+    def installation(self) -> Path:
+        return self.root / "installation"
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def signer_socket(self) -> Path:
+        return self.run / "signer.sock"
+
+    @property
+    def gateway(self) -> Path:
+        return self.root / "gateway"
+
+    @property
+    def gateway_identity(self) -> Path:
+        return self.gateway / "identity"
+
+    @property
+    def spool(self) -> Path:
+        return self.gateway / "spool"
+
+
+def make_private_directory(path: Path) -> None:
+    """Create `path` as 0700 if it is missing; refuse one that others may enter."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_private(path)
+
+
+def check_private(path: Path) -> None:
+    """`BadSettings` when somebody else owns `path`, or may read it."""
+    found = path.stat()
+    if found.st_uid != os.geteuid():
+        raise BadSettings(f"checking {path}: it belongs to another user")
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        raise BadSettings(f"checking {path}: others may read it; run chmod -R go= {path}")
