@@ -1,0 +1,105 @@
+"""Back-off for sign-in attempts per (account, source network), before anyone is known.
+
+Nothing is written per attempt: counts stay in memory, bounded, and become one summary event per source and minute
+(security rule: nobody outside can fill the log). The wait doubles with each failure; a success clears its own key only.
+"""
+
+import ipaddress
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from doorward.base.clock import Clock
+
+KEYS_MAX: Final = 10_000
+SOURCES_MAX: Final = 1_000
+NAMES_SAMPLED: Final = 5
+FREE_FAILURES: Final = 5
+FIRST_WAIT_SECONDS: Final = 1.0
+WAIT_MAX_SECONDS: Final = 300.0
+FORGET_SECONDS: Final = 3600.0
+SUMMARY_EACH: Final = timedelta(minutes=1)
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int = 0
+    until: float = 0.0
+    last: float = 0.0
+
+
+@dataclass(slots=True)
+class Summary:
+    """Failures from one source within a minute."""
+
+    source: str
+    first: datetime
+    last: datetime
+    attempts: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    names: list[str] = field(default_factory=list)
+
+
+def network_of(source: str) -> str:
+    """The /24 or /56 that an address belongs to: one person's reach, roughly."""
+    try:
+        address = ipaddress.ip_address(source)
+    except ValueError:
+        return "unknown"
+    prefix = 24 if address.version == 4 else 56
+    return str(ipaddress.ip_network((address, prefix), strict=False))
+
+
+class SignInThrottle:
+    """Counts failures and says how long to wait; one per authority process."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
+        self._summaries: OrderedDict[str, Summary] = OrderedDict()
+
+    def wait_seconds(self, account: str, source: str) -> float:
+        """How long this account from this network is refused from now on; 0 when it may try."""
+        found = self._failures.get((account.lower(), network_of(source)))
+        return max(0.0, found.until - self._clock.elapsed_seconds()) if found else 0.0
+
+    def failed(self, account: str, source: str, reason: str) -> None:
+        """One more failure."""
+        key = (account.lower(), network_of(source))
+        now = self._clock.elapsed_seconds()
+        found = self._failures.pop(key, None)
+        if found is None or now - found.last > FORGET_SECONDS:
+            found = _Failures()
+        found.count += 1
+        found.last = now
+        if found.count > FREE_FAILURES:
+            exponent = min(found.count - FREE_FAILURES - 1, 16)
+            found.until = now + min(FIRST_WAIT_SECONDS * 2.0**exponent, WAIT_MAX_SECONDS)
+        self._failures[key] = found
+        while len(self._failures) > KEYS_MAX:
+            self._failures.popitem(last=False)
+        self._count(account, source, reason)
+
+    def succeeded(self, account: str, source: str) -> None:
+        """Forget the failures of this account from this network."""
+        self._failures.pop((account.lower(), network_of(source)), None)
+
+    def take_summaries(self, *, everything: bool = False) -> list[Summary]:
+        """The summaries whose minute is over; they are forgotten here."""
+        now = self._clock.now()
+        due = [source for source, one in self._summaries.items() if everything or now - one.first >= SUMMARY_EACH]
+        return [self._summaries.pop(source) for source in due]
+
+    def _count(self, account: str, source: str, reason: str) -> None:
+        now = self._clock.now()
+        summary = self._summaries.get(source)
+        if summary is None:
+            if len(self._summaries) >= SOURCES_MAX:
+                source = "others"
+            summary = self._summaries.setdefault(source, Summary(source, now, now))
+        summary.attempts += 1
+        summary.last = now
+        summary.reasons[reason] += 1
+        if len(summary.names) < NAMES_SAMPLED and account not in summary.names:
+            summary.names.append(account[:64])
