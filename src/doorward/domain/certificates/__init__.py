@@ -1,0 +1,1 @@
+"""What the authorities may sign and how it is checked: profiles, lifetimes, encoders, identities, proofs."""
