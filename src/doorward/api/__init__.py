@@ -1,0 +1,1 @@
+"""What crosses a process boundary: bodies, problem documents, and the typed clients."""

@@ -1,0 +1,1 @@
+"""What operations need, implemented: databases, blobs and key files."""

@@ -1,0 +1,1 @@
+"""The authorities' keys as encrypted files, and where the key that opens them comes from."""
