@@ -47,7 +47,8 @@ class SessionPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the authority allows, and with what: one account on one node, for this connection only.
 
     `certificate` is an SSH certificate for `session_public_key`. The node must show a host certificate of one of
-    `node_host_authorities` with the one principal `host_principal`, or, when `host_key` is set, that very key.
+    `node_host_authorities` with the one principal `host_principal`, or a plain key of `host_key_fingerprint`
+    (`SHA256:...`; `host_key` is its blob where that is known).
     `obligations` is the dump of `domain.access.options.Obligations`. Nothing is forwarded before the gateway's watch
     has reached `epoch`.
     """
@@ -69,6 +70,7 @@ class SessionPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epoch: int
     recording_level: Text
     installation_id: Text
+    host_key_fingerprint: Text = ""
     notices: list[Line] = []
 
 
