@@ -1,0 +1,1 @@
+"""The nouns and their rules, pure: no I/O, no asyncio, no clock."""

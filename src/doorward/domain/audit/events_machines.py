@@ -1,0 +1,126 @@
+"""Events about nodes, gateways, one-time tokens and certificates (DW3xxx and DW4xxx).
+
+A face, the host certificate that a gateway shows for one name, is minted for unknown names exactly as for known ones,
+by whoever connects; so faces are counted, one event per gateway and minute, and the signer's rates bound the rest.
+"""
+
+from typing import Final
+
+from doorward.domain.audit.event_types import EventType, Shape, event_type, public, sensitive
+
+NODE_ENROLLED: Final = event_type(
+    "DW3001",
+    "node.enrolled",
+    "a node's key became known by its one-time token",
+    public("name", "fingerprint"),
+    sensitive("source"),
+)
+NODE_KEY_PINNED: Final = event_type(
+    "DW3002", "node.key_pinned", "an administrator typed a node's fingerprint", public("name", "fingerprint")
+)
+NODE_SETUP_TOKEN_ISSUED: Final = event_type(
+    "DW3003",
+    "node.setup_token_issued",
+    "a one-time token for a node's set-up was made",
+    public("name"),
+    public("logins", shape=Shape.LIST),
+    public("expires_micros", shape=Shape.INTEGER),
+)
+NODE_KEY_MISMATCH: Final = event_type(
+    "DW3004",
+    "node.key_mismatch",
+    "a node showed another key than the known one and was refused",
+    public("name", "expected", "shown", "address"),
+    from_gateway=True,
+)
+NODE_UNREACHABLE: Final = event_type(
+    "DW3005", "node.unreachable", "a node did not answer in time", public("name", "reason"), from_gateway=True
+)
+GATEWAY_JOINED: Final = event_type(
+    "DW3101",
+    "gateway.joined",
+    "a gateway got its identity",
+    public("name", "x509_serial"),
+    public("names", shape=Shape.LIST),
+    sensitive("source"),
+)
+GATEWAY_LEASE_LOST: Final = event_type(
+    "DW3102",
+    "gateway.lease_lost",
+    "a gateway did not renew its lease in time",
+    public("name"),
+    public("sessions", "lease_until_micros", shape=Shape.INTEGER),
+)
+GATEWAY_LEASE_REGAINED: Final = event_type(
+    "DW3103",
+    "gateway.lease_regained",
+    "a lost gateway is back",
+    public("name"),
+    public("lost_seconds", shape=Shape.INTEGER),
+)
+GATEWAY_DISABLED: Final = event_type("DW3104", "gateway.disabled", "a gateway may not call any more", public("name"))
+PROOF_FAILED: Final = event_type(
+    "DW3105",
+    "proof.failed",
+    "a gateway asked for a session with a proof that does not hold",
+    public("reason", required=True),
+    public("proof_kind"),
+    sensitive("claimed"),
+)
+TOKEN_ISSUED: Final = event_type(
+    "DW3201",
+    "token.issued",
+    "a one-time token was made",
+    public("kind", "name"),
+    public("expires_micros", shape=Shape.INTEGER),
+)
+TOKEN_REDEEMED: Final = event_type(
+    "DW3202", "token.redeemed", "a one-time token was spent", public("kind", "name", "bound_key"), sensitive("source")
+)
+TOKEN_REFUSED: Final = event_type(
+    "DW3203",
+    "token.refused",
+    "a spent, expired or misused one-time token was shown",
+    public("kind", "reason"),
+    sensitive("source"),
+)
+TOKEN_EXPIRED: Final = event_type("DW3204", "token.expired", "a one-time token lapsed unused", public("kind", "name"))
+CERTIFICATE_SIGNED: Final = event_type(
+    "DW4001",
+    "certificate.signed",
+    "the signer signed a certificate",
+    public("kind", "serial", required=True),
+    public("key_id", "key_fingerprint", "ca_fingerprint"),
+    public("principals", shape=Shape.LIST),
+    public("since_micros", "until_micros", shape=Shape.INTEGER),
+)
+FACE_MINTED_SUMMARY: Final = event_type(
+    "DW4002",
+    "face.minted_summary",
+    "host certificates that a gateway was given within a minute",
+    public("minted", "refused", shape=Shape.INTEGER),
+    public("names_sample", shape=Shape.LIST),
+)
+AUTHORITY_KEY_ROTATED: Final = event_type(
+    "DW4101", "authority_key.rotated", "a certificate authority's key moved on", public("kind", "step", "fingerprint")
+)
+
+MACHINE_EVENTS: Final[tuple[EventType, ...]] = (
+    NODE_ENROLLED,
+    NODE_KEY_PINNED,
+    NODE_SETUP_TOKEN_ISSUED,
+    NODE_KEY_MISMATCH,
+    NODE_UNREACHABLE,
+    GATEWAY_JOINED,
+    GATEWAY_LEASE_LOST,
+    GATEWAY_LEASE_REGAINED,
+    GATEWAY_DISABLED,
+    PROOF_FAILED,
+    TOKEN_ISSUED,
+    TOKEN_REDEEMED,
+    TOKEN_REFUSED,
+    TOKEN_EXPIRED,
+    CERTIFICATE_SIGNED,
+    FACE_MINTED_SUMMARY,
+    AUTHORITY_KEY_ROTATED,
+)

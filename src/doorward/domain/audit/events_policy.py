@@ -1,0 +1,89 @@
+"""Events about declared resources, locks, and the log itself (DW2xxx and DW7xxx).
+
+A resource's body may hold anything that an administrator wrote, so the log keeps its digest, and what it widened in the
+words of the policy diff. Searching the log shows personal data, so it leaves a trace like any other viewing.
+"""
+
+from typing import Final
+
+from doorward.domain.audit.event_types import EventType, Shape, event_type, public, sensitive
+
+_RESOURCE: Final = (*public("kind", "name", required=True), *public("revision", shape=Shape.INTEGER))
+
+RESOURCE_CREATED: Final = event_type(
+    "DW2001",
+    "resource.created",
+    "something was declared",
+    _RESOURCE,
+    public("body_sha256"),
+    public("widened", shape=Shape.LIST),
+)
+RESOURCE_UPDATED: Final = event_type(
+    "DW2002",
+    "resource.updated",
+    "a declared thing was changed",
+    _RESOURCE,
+    public("body_sha256"),
+    public("widened", shape=Shape.LIST),
+)
+RESOURCE_DELETED: Final = event_type(
+    "DW2003", "resource.deleted", "a declared thing was removed; its id is never given again", _RESOURCE
+)
+LOCK_CREATED: Final = event_type(
+    "DW2101",
+    "lock.created",
+    "a lock denies what it names, and cuts it",
+    public("name"),
+    public("target", shape=Shape.OBJECT),
+    public("epoch", "sessions_cut", "expires_micros", shape=Shape.INTEGER),
+    sensitive("message"),
+)
+LOCK_DELETED: Final = event_type(
+    "DW2102", "lock.deleted", "a lock was removed", public("name"), public("target", shape=Shape.OBJECT)
+)
+POLICY_REDECIDED: Final = event_type(
+    "DW2103",
+    "policy.redecided",
+    "live sessions were decided anew after a change",
+    public("change_counter", "sessions", "cut", shape=Shape.INTEGER),
+)
+AUDIT_SEARCHED: Final = event_type(
+    "DW7001",
+    "audit.searched",
+    "someone looked into the log",
+    public("found", shape=Shape.INTEGER),
+    sensitive("query", shape=Shape.OBJECT),
+)
+AUDIT_VERIFIED: Final = event_type(
+    "DW7002",
+    "audit.verified",
+    "the whole log was recomputed and compared",
+    public("entries", shape=Shape.INTEGER),
+    public("root", "result"),
+)
+AUDIT_ERASED: Final = event_type(
+    "DW7003",
+    "audit.erased",
+    "the values about one person were removed from the log; the hashes stay",
+    public("entries", shape=Shape.INTEGER, required=True),
+)
+CHECKPOINT_SIGNED: Final = event_type(
+    "DW7004",
+    "checkpoint.signed",
+    "the log's size and root were signed",
+    public("size", shape=Shape.INTEGER, required=True),
+    public("root", required=True),
+)
+
+POLICY_EVENTS: Final[tuple[EventType, ...]] = (
+    RESOURCE_CREATED,
+    RESOURCE_UPDATED,
+    RESOURCE_DELETED,
+    LOCK_CREATED,
+    LOCK_DELETED,
+    POLICY_REDECIDED,
+    AUDIT_SEARCHED,
+    AUDIT_VERIFIED,
+    AUDIT_ERASED,
+    CHECKPOINT_SIGNED,
+)

@@ -1,0 +1,1 @@
+"""The store on SQLite and PostgreSQL: the same tables, migrations and statements on both."""

@@ -1,0 +1,103 @@
+"""Everything that one unit of work may touch, on one connection at one instant."""
+
+from datetime import datetime
+from functools import cached_property
+
+from sqlalchemy import Connection
+
+from doorward.authority.ports import Events
+from doorward.stores.sql.machines import SqlGateways, SqlJoinTokens, SqlNodeHosts
+from doorward.stores.sql.people import SqlFailures, SqlInvitations, SqlPasswords, SqlPersons, SqlTotpFactors
+from doorward.stores.sql.recordings import SqlRecordings
+from doorward.stores.sql.resources import SqlResources
+from doorward.stores.sql.sessions import SqlCuts, SqlRevocation, SqlSessions
+from doorward.stores.sql.sign_ins import SqlSignIns
+
+
+class SqlTransaction:
+    """`Transaction` of `authority.ports`. Repositories are made when they are asked for; most works need two."""
+
+    def __init__(self, connection: Connection, now: datetime, events: Events) -> None:
+        self.connection = connection
+        self._now = now
+        self._events = events
+
+    @property
+    def now(self) -> datetime:
+        """One instant for the whole unit of work."""
+        return self._now
+
+    @property
+    def events(self) -> Events:
+        """The audit log."""
+        return self._events
+
+    @cached_property
+    def resources(self) -> SqlResources:
+        """Declared things."""
+        return SqlResources(self.connection)
+
+    @cached_property
+    def persons(self) -> SqlPersons:
+        """Which person a user is."""
+        return SqlPersons(self.connection)
+
+    @cached_property
+    def passwords(self) -> SqlPasswords:
+        """Password hashes."""
+        return SqlPasswords(self.connection)
+
+    @cached_property
+    def totp(self) -> SqlTotpFactors:
+        """Second factors."""
+        return SqlTotpFactors(self.connection)
+
+    @cached_property
+    def failures(self) -> SqlFailures:
+        """Failures in a row."""
+        return SqlFailures(self.connection)
+
+    @cached_property
+    def invitations(self) -> SqlInvitations:
+        """Codes with which users set up factors."""
+        return SqlInvitations(self.connection)
+
+    @cached_property
+    def sign_ins(self) -> SqlSignIns:
+        """Sign-ins."""
+        return SqlSignIns(self.connection)
+
+    @cached_property
+    def sessions(self) -> SqlSessions:
+        """Sessions."""
+        return SqlSessions(self.connection)
+
+    @cached_property
+    def cuts(self) -> SqlCuts:
+        """Orders to gateways."""
+        return SqlCuts(self.connection)
+
+    @cached_property
+    def revocation(self) -> SqlRevocation:
+        """The row that orders openings against endings."""
+        return SqlRevocation(self.connection)
+
+    @cached_property
+    def gateways(self) -> SqlGateways:
+        """Gateways that joined."""
+        return SqlGateways(self.connection)
+
+    @cached_property
+    def join_tokens(self) -> SqlJoinTokens:
+        """One-time tokens."""
+        return SqlJoinTokens(self.connection)
+
+    @cached_property
+    def node_hosts(self) -> SqlNodeHosts:
+        """Verified host keys."""
+        return SqlNodeHosts(self.connection)
+
+    @cached_property
+    def recordings(self) -> SqlRecordings:
+        """What is known of recordings."""
+        return SqlRecordings(self.connection)
