@@ -1,0 +1,99 @@
+"""`dw audit`: search the log, and check that it adds up."""
+
+from datetime import UTC, datetime
+
+import click
+
+from doorward.api.bodies.audit import AuditEntry
+from doorward.api.calls import SEARCH_AUDIT, VERIFY_AUDIT
+from doorward.base.clock import SystemClock
+from doorward.base.duration import parse_duration
+from doorward.base.errors import Invalid
+from doorward.cli import shown
+from doorward.cli.connection import authority
+from doorward.cli.exits import ExitCode
+
+
+@click.group(short_help="Search and verify the audit log.")
+def audit() -> None:
+    """Search and verify the audit log."""
+
+
+@audit.command("search", short_help="Find entries, newest first.")
+@click.option("--since", metavar="TIME", help="RFC 3339, or a duration before now such as 2h.")
+@click.option("--until", metavar="TIME", help="RFC 3339, or a duration before now.")
+@click.option("--person", metavar="NAME", help="Who did it, or to whom.")
+@click.option("--resource", metavar="NAME", help="What it was done to.")
+@click.option("--session", metavar="SESSION", help="In which session.")
+@click.option("--type", "event_type", metavar="TYPE", help="Which event.")
+@click.option("--before", type=click.IntRange(min=0), metavar="NUMBER", help="Continue before this entry.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most so many.")
+@shown.output_option("table", "json")
+def search(
+    *,
+    since: str | None,
+    until: str | None,
+    person: str | None,
+    resource: str | None,
+    session: str | None,
+    event_type: str | None,
+    before: int | None,
+    limit: int,
+    output: str,
+    as_json: bool,
+) -> None:
+    """Find entries, newest first; the parts of the question all have to match."""
+    now = SystemClock().now()
+    wanted = {
+        "since": moment(since, now) if since else None,
+        "until": moment(until, now) if until else None,
+        "person": person,
+        "resource": resource,
+        "session": session,
+        "type": event_type,
+        "before": None if before is None else str(before),
+        "limit": str(limit),
+    }
+    with authority() as client:
+        page = client.call(SEARCH_AUDIT, query={name: value for name, value in wanted.items() if value is not None})
+    if as_json or output == "json":
+        shown.as_json(page)
+        return
+    shown.table(("NUMBER", "AT", "TYPE", "ACTOR", "FIELDS"), [_row(entry) for entry in page.items])
+    if page.next_before is not None:
+        shown.line(f"older ones: dw audit search --before {page.next_before}")
+
+
+@audit.command("verify", short_help="Check that the log adds up.")
+@shown.output_option("table", "json")
+def verify(output: str, as_json: bool) -> int:
+    """Check every entry, every salted value and the root. The exit code is 1 when something does not add up."""
+    with authority() as client:
+        answer = client.call(VERIFY_AUDIT)
+    if as_json or output == "json":
+        shown.as_json(answer)
+    elif answer.ok:
+        shown.line(f"verified: {answer.entries} entries, root {answer.root_hash}")
+    else:
+        shown.line(f"NOT verified: {answer.problem} (entry {answer.problem_entry})")
+    return ExitCode.OK if answer.ok else ExitCode.FAILED
+
+
+def moment(text: str, now: datetime) -> str:
+    """RFC 3339 in UTC of a time with a zone, or of a duration before `now`."""
+    try:
+        return (now - parse_duration(text)).isoformat()
+    except Invalid:
+        pass
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Invalid("reading a time: 2026-01-31T12:00:00Z or a duration such as 2h is expected") from error
+    if given.tzinfo is None:
+        raise Invalid("reading a time: it needs a zone, such as the Z in 2026-01-31T12:00:00Z")
+    return given.astimezone(UTC).isoformat()
+
+
+def _row(entry: AuditEntry) -> tuple[str, ...]:
+    fields = " ".join(f"{name}={value}" for name, value in sorted(entry.fields.items()))
+    return str(entry.number), entry.at, entry.type, entry.actor, fields

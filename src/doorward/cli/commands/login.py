@@ -1,0 +1,127 @@
+"""`dw login`: from a password and a time-based code, or a one-time code, to the files of a sign-in."""
+
+import os
+import ssl
+import sys
+from typing import Final
+from urllib.parse import urlsplit
+
+import click
+
+from doorward.api.bodies.sign_ins import BeginEnrolment, CompleteEnrolment, SignedIn, SignInWithPassword
+from doorward.api.calls import BEGIN_ENROLMENT, COMPLETE_ENROLMENT, SIGN_IN
+from doorward.api.client.trust import checked_pin, fetch_pinned_root, pinned_context, public_context
+from doorward.api.client.user import UserClient
+from doorward.base.clock import SystemClock
+from doorward.base.errors import Invalid
+from doorward.cli import shown, ssh_agent
+from doorward.cli.client_keys import ClientKeys, new_client_keys
+from doorward.cli.connection import trusting
+from doorward.cli.keep import ROOT, SSH_KEY, Keep
+from doorward.cli.profile import PORT_DEFAULT, Profile, load_profile
+from doorward.cli.prompts import Prompts
+from doorward.cli.sign_in_files import checked_profile, save_sign_in
+from doorward.domain.certificates.principals import checked_host_name
+
+CLIENT_CHARACTERS_MAX: Final = 255
+HTTPS_PORT: Final = 443
+
+
+@click.command(short_help="Sign in, or enrol with a one-time code.")
+@click.argument("address", metavar="URL|HOST[:PORT]")
+@click.option("--user", "user_name", metavar="NAME", help="Who you are; asked for when it is not known.")
+@click.option("--code", metavar="CODE", help="Enrol with a one-time code; `-` asks for it.")
+@click.option("--ca-pin", "pin", metavar="sha256:HEX", help="Believe the installation with this root, no other.")
+@click.option("--password-stdin", is_flag=True, help="Read the password and the code from standard input, a line each.")
+@click.option("--no-agent", is_flag=True, help="Leave ssh-agent alone.")
+def login(
+    *, address: str, user_name: str | None, code: str | None, pin: str | None, password_stdin: bool, no_agent: bool
+) -> None:
+    """Sign in with a password and a time-based code; with --code, enrol: set both up, and sign in at once.
+
+    Without --ca-pin the authority must have a certificate that this machine trusts, or be the one signed in to before.
+    """
+    keep = Keep.of_user()
+    url = checked_url(address)
+    prompts = Prompts(from_stdin=password_stdin)
+    before = load_profile(keep)
+    context, known_pin, root_pem = _trust(keep, before, url, pin)
+    keys = new_client_keys()
+    with UserClient(url, context) as client:
+        if code is not None:
+            signed_in = _enrol(client, prompts.one_time_code() if code == "-" else code, prompts, keys)
+        else:
+            known = before.user_name if before is not None and before.url == url else None
+            signed_in = _sign_in(client, user_name or known or prompts.user_name(), prompts, keys)
+    profile = checked_profile(signed_in, keys, url=url, pin=known_pin)
+    if not no_agent:
+        ssh_agent.remove_key(keep.path(SSH_KEY))
+    save_sign_in(keep, profile, signed_in, keys, root_pem)
+    lifetime_seconds = int((profile.expires - SystemClock().now()).total_seconds())
+    in_agent = not no_agent and ssh_agent.add_key(keep.path(SSH_KEY), lifetime_seconds)
+    ends = profile.expires.strftime("%Y-%m-%d %H:%M:%S UTC")
+    shown.line(f"signed in as {profile.user_name} until {ends}{', key in ssh-agent' if in_agent else ''}")
+
+
+def checked_url(address: str) -> str:
+    """`https://host:port` of a URL or of HOST[:PORT]; anything but https is refused."""
+    has_scheme = "://" in address
+    try:
+        parts = urlsplit(address if has_scheme else f"https://{address}")
+        port = parts.port or (HTTPS_PORT if has_scheme else PORT_DEFAULT)
+        host = checked_host_name(parts.hostname or "")
+    except (ValueError, Invalid) as error:
+        raise Invalid("reading the address: https://HOST[:PORT] or HOST[:PORT] is expected") from error
+    extra = parts.path.strip("/") or parts.query or parts.fragment or parts.username or parts.password
+    if parts.scheme != "https" or extra:
+        raise Invalid("reading the address: https://HOST[:PORT] or HOST[:PORT] is expected, and nothing more")
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
+def _trust(keep: Keep, before: Profile | None, url: str, pin: str | None) -> tuple[ssl.SSLContext, str, str]:
+    """The TLS context, the pin (or empty) and the root that goes with it (or empty)."""
+    if pin is not None:
+        wanted = checked_pin(pin)
+        root_pem = fetch_pinned_root(url, wanted)
+        return pinned_context(root_pem), wanted, root_pem
+    if before is not None and before.url == url and before.pin:
+        return trusting(keep, before.pin), before.pin, keep.read(ROOT) or ""
+    return public_context(), "", ""
+
+
+def _sign_in(client: UserClient, user_name: str, prompts: Prompts, keys: ClientKeys) -> SignedIn:
+    password = prompts.password()
+    return client.call(
+        SIGN_IN,
+        SignInWithPassword(
+            user_name=user_name,
+            password=password.reveal_text(),
+            totp_code=prompts.time_based_code(),
+            keys=keys.public(),
+            client=_client_text(),
+        ),
+    )
+
+
+def _enrol(client: UserClient, code: str, prompts: Prompts, keys: ClientKeys) -> SignedIn:
+    begun = client.call(BEGIN_ENROLMENT, BeginEnrolment(code=code))
+    shown.line(f"enrolling {begun.user_name}")
+    shown.line(f"totp-secret: {begun.totp_secret}")
+    shown.line(f"totp-uri: {begun.totp_uri}")
+    sys.stdout.flush()
+    password = prompts.new_password()
+    return client.call(
+        COMPLETE_ENROLMENT,
+        CompleteEnrolment(
+            code=code,
+            factor_id=begun.factor_id,
+            password=password.reveal_text(),
+            totp_code=prompts.time_based_code(),
+            keys=keys.public(),
+            client=_client_text(),
+        ),
+    )
+
+
+def _client_text() -> str:
+    return f"dw on {os.uname().nodename}"[:CLIENT_CHARACTERS_MAX]

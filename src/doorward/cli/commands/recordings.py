@@ -1,0 +1,85 @@
+"""`dw recordings` and `dw play`: what was recorded, seen again or taken out. Each viewing is an audit event."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from doorward.api.calls import LIST_RECORDINGS
+from doorward.base.errors import Refused
+from doorward.cli import shown
+from doorward.cli.connection import authority
+from doorward.cli.recording_download import downloaded, frames
+from doorward.domain.recording.asciicast import asciicast
+
+
+@click.group(short_help="List and export recordings.")
+def recordings() -> None:
+    """List and export recordings."""
+
+
+@recordings.command("ls", short_help="List recordings, newest first.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
+@shown.output_option("table", "json")
+def list_recordings(limit: int, output: str, as_json: bool) -> None:
+    """List recordings, newest first."""
+    with authority() as client:
+        items = client.call(LIST_RECORDINGS, query={"limit": str(limit)}).items
+    if as_json or output == "json":
+        shown.as_json(items)
+        return
+    rows = [
+        (
+            each.session_id,
+            each.user_name,
+            f"{each.login}@{each.node_name}",
+            each.started,
+            str(each.size_bytes),
+            "sealed" if each.sealed else "open",
+        )
+        for each in items
+    ]
+    shown.table(("SESSION", "USER", "TARGET", "STARTED", "BYTES", "STATE"), rows)
+
+
+@recordings.command("export", short_help="Write a recording to a file.")
+@click.argument("session_id", metavar="SESSION")
+@click.option("--format", "form", type=click.Choice(["asciicast", "container"]), default="asciicast", show_default=True)
+@click.option("--stream", type=click.IntRange(min=1), default=1, show_default=True, help="Which stream of the session.")
+@click.option("--with-input", is_flag=True, help="With what was typed, if that was recorded.")
+@click.option(
+    "-O", "--output-file", type=click.Path(dir_okay=False, path_type=Path), help="Instead of standard output."
+)
+def export(session_id: str, form: str, stream: int, with_input: bool, output_file: Path | None) -> None:
+    """Write a recording as asciicast v3 (one stream of it), or as the container that proves it (all of it)."""
+    if output_file is None and form == "container" and sys.stdout.isatty():
+        raise Refused("exporting: a container is binary and does not go to a terminal; use -O FILE")
+    with downloaded(session_id, purpose="export") as container:
+        lines = asciicast(frames(container), stream, with_input=with_input) if form == "asciicast" else None
+        if output_file is None:
+            _copy(lines, container, sys.stdout.buffer)
+        else:
+            _write_new(output_file, lines, container)
+
+
+def _write_new(path: Path, lines: Iterable[bytes] | None, container: BinaryIO) -> None:
+    """A file for its owner's eyes, whole or not at all; an existing one stays as it is."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _copy(lines, container, file)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _copy(lines: Iterable[bytes] | None, container: BinaryIO, to: BinaryIO) -> None:
+    if lines is None:
+        shutil.copyfileobj(container, to)
+    else:
+        to.writelines(lines)
+    to.flush()

@@ -1,0 +1,29 @@
+"""`dw tokens`: one-time tokens by which machines join."""
+
+import click
+
+from doorward.api.bodies.administration import IssueToken
+from doorward.api.calls import ISSUE_TOKEN
+from doorward.cli import shown
+from doorward.cli.connection import authority
+
+
+@click.group(short_help="Let a machine join.")
+def tokens() -> None:
+    """Let a machine join, once, within ten minutes."""
+
+
+@tokens.command("add", short_help="Issue a one-time token.")
+@click.option("--type", "kind", type=click.Choice(["gateway"]), required=True, help="What may join.")
+@click.option("--name", required=True, metavar="NAME", help="Under which name.")
+@shown.output_option("table", "json")
+def add(kind: str, name: str, output: str, as_json: bool) -> None:
+    """Issue a token for one machine; it is shown once."""
+    with authority() as client:
+        answer = client.call(ISSUE_TOKEN, IssueToken(kind=kind, name=name))
+    if as_json or output == "json":
+        shown.as_json(answer)
+        return
+    shown.line(f"token: {answer.token}")
+    shown.line(f"expires: {answer.expires}")
+    shown.line(f"pin: {answer.pin}")

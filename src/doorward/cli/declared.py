@@ -1,0 +1,50 @@
+"""Declared things: composing documents, applying them, and showing what came of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from doorward.api.bodies.resources import Applied, Apply, ResourceView, SourceFile
+from doorward.api.calls import APPLY
+from doorward.api.client.user import UserClient
+from doorward.cli import shown
+from doorward.cli.exits import say
+
+COMPOSED_NAME: Final = "command line"
+
+
+def apply_files(client: UserClient, sources: Sequence[SourceFile], *, dry_run: bool = False) -> Applied:
+    """All of it or nothing."""
+    return client.call(APPLY, Apply(files=[*sources], dry_run=dry_run))
+
+
+def apply_document(client: UserClient, document: Mapping[str, Any]) -> Applied:
+    """A document that we composed, through the same call as everybody's files."""
+    return apply_files(client, [SourceFile(name=COMPOSED_NAME, text=shown.yaml_text([document]))])
+
+
+def print_changes(applied: Applied, *, dry_run: bool = False) -> None:
+    """One line for each document, warnings on standard error."""
+    for change in applied.changes:
+        suffix = " (dry run)" if dry_run else ""
+        shown.line(f"{change.kind}/{change.name} {change.action}, revision {change.revision}{suffix}")
+        for warning in change.warnings:
+            say(f"warning: {change.kind}/{change.name}: {warning}")
+
+
+def print_resources(views: Sequence[ResourceView], output: str, *, single: bool) -> None:
+    """As YAML that can be applied again, as JSON, or as a table."""
+    if output == "json":
+        shown.as_json(views[0] if single else views)
+    elif output == "yaml":
+        shown.block(shown.yaml_text([view.document for view in views]) if views else "")
+    else:
+        shown.table(
+            ("KIND", "NAME", "REVISION", "LABELS"),
+            [(view.kind, view.name, str(view.revision), shown.labels_text(_labels(view))) for view in views],
+        )
+
+
+def _labels(view: ResourceView) -> dict[str, str]:
+    metadata = view.document.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    return {str(key): str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}

@@ -1,0 +1,80 @@
+"""How `dw` ends: one line on standard error and an exit code that a script can tell apart."""
+
+import os
+import sys
+from enum import IntEnum
+from typing import Final
+
+import click
+
+from doorward.api.problem import FieldProblem, RemoteProblem
+from doorward.base.errors import Conflict, DoorwardError, Refused, Unavailable
+from doorward.base.terminal_text import for_terminal
+
+PROBLEMS_SHOWN_MAX: Final = 200
+
+
+class ExitCode(IntEnum):
+    """Documented in docs/guides/cli.md; their numbers never change."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+    NOT_SIGNED_IN = 4
+    UNAVAILABLE = 5
+    INTERRUPTED = 130
+
+
+class NotSignedIn(Refused):
+    """There is no sign-in here, or it counts no more."""
+
+    code = "not_signed_in"
+
+
+def exit_code_of(error: DoorwardError) -> ExitCode:
+    """The exit code for an error of ours."""
+    if isinstance(error, NotSignedIn):
+        return ExitCode.NOT_SIGNED_IN
+    if isinstance(error, Refused):
+        return ExitCode.REFUSED
+    if isinstance(error, Unavailable):
+        return ExitCode.UNAVAILABLE
+    return ExitCode.FAILED
+
+
+def report(error: DoorwardError) -> ExitCode:
+    """Print what went wrong and answer the exit code."""
+    if isinstance(error, RemoteProblem) and error.problem.errors:
+        for problem in error.problem.errors[:PROBLEMS_SHOWN_MAX]:
+            click.echo(field_problem_line(problem), err=True)
+        hidden = len(error.problem.errors) - PROBLEMS_SHOWN_MAX
+        if hidden > 0:
+            say(f"and {hidden} more")
+    else:
+        say(error.message + _advice(error))
+    return exit_code_of(error)
+
+
+def field_problem_line(problem: FieldProblem) -> str:
+    """`file:line: field: message`, without the parts that are not known."""
+    place = problem.file + (f":{problem.line}" if problem.line else "")
+    return for_terminal(": ".join(part for part in (place, problem.field, problem.message) if part))
+
+
+def say(message: str) -> None:
+    """One line on standard error, under our name."""
+    click.echo(f"dw: {for_terminal(message)}", err=True)
+
+
+def close_output() -> None:
+    """After the reader of a pipe has gone: keep the interpreter from complaining while it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _advice(error: DoorwardError) -> str:
+    if isinstance(error, NotSignedIn):
+        return "; run dw login"
+    if isinstance(error, Conflict):
+        return "; look at it again with dw get, then repeat the change"
+    return ""

@@ -1,0 +1,134 @@
+"""From the authority's answer to the files of a sign-in, believing nothing in it that can be checked.
+
+The certificates must be for the keys that were made here and for the user that is named, and every text that ends up
+in a configuration file must have the shape of what belongs there: an answer can not smuggle a line into known_hosts.
+"""
+
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from doorward.api.bodies.sign_ins import SignedIn
+from doorward.api.client.user import BadAnswer
+from doorward.base.errors import DoorwardError
+from doorward.base.ids import SignInId, UserId, checked_id
+from doorward.cli import keep as files
+from doorward.cli.client_keys import ClientKeys
+from doorward.cli.keep import Keep
+from doorward.cli.profile import PORT_DEFAULT, Profile, save_profile
+from doorward.cli.ssh_start import DOOR_FILE, door_text
+from doorward.domain.certificates.principals import checked_host_name, sign_in_key_id, user_principal
+from doorward.domain.certificates.x509_names import X509Kind, identity_of
+from doorward.wire.errors import RemoteProtocolError
+from doorward.wire.ssh.certificate import CertificateType, parse_certificate
+from doorward.wire.ssh.public_key import parse_public_key_line, public_key_line
+
+GATEWAYS_MAX: Final = 64
+FACE_AUTHORITIES_MAX: Final = 16
+
+
+def checked_profile(signed_in: SignedIn, keys: ClientKeys, *, url: str, pin: str) -> Profile:
+    """The profile of a fresh sign-in; `BadAnswer` when the answer does not fit what was asked."""
+    try:
+        _check_ssh(signed_in, keys)
+        _check_x509(signed_in, keys)
+        expires = datetime.fromisoformat(signed_in.expires)
+        if expires.tzinfo is None:
+            raise BadAnswer("reading the sign-in: its end has no time zone")
+        host, port = gateway_of(url, signed_in.gateway_names)
+        return Profile(
+            url=url,
+            pin=pin,
+            user_id=checked_id(signed_in.user_id),
+            user_name=signed_in.user_name,
+            sign_in_id=checked_id(signed_in.sign_in_id),
+            expires=expires,
+            gateway_host=host,
+            gateway_port=port,
+            gateway_names=signed_in.gateway_names,
+            node_suffix=checked_host_name(signed_in.node_suffix),
+            installation_id=checked_id(signed_in.installation_id),
+        )
+    except BadAnswer:
+        raise
+    except (DoorwardError, RemoteProtocolError, ValueError, x509.ExtensionNotFound) as error:
+        raise BadAnswer("reading the sign-in: the answer does not fit what was asked") from error
+
+
+def save_sign_in(keep: Keep, profile: Profile, signed_in: SignedIn, keys: ClientKeys, root_pem: str) -> None:
+    """Write every file; the two that make it count come last."""
+    keep.prepare()
+    keep.remove(DOOR_FILE)
+    keep.write(files.SSH_KEY, keys.ssh_private.reveal_text())
+    keep.write(files.SSH_PUBLIC_KEY, keys.ssh_public_line + "\n")
+    keep.write(files.SSH_CERTIFICATE, public_key_line(parse_public_key_line(signed_in.ssh_certificate)) + "\n")
+    keep.write(files.X509_KEY, keys.x509_private.reveal_text())
+    keep.write(files.X509_CHAIN, _chain_text(signed_in.x509_chain_pem))
+    keep.write(files.KNOWN_HOSTS, known_hosts_text(profile, signed_in.face_authorities))
+    if root_pem:
+        keep.write(files.ROOT, root_pem)
+    else:
+        keep.remove(files.ROOT)
+    save_profile(keep, profile)
+    ends = int(profile.expires.timestamp())
+    keep.write(DOOR_FILE, door_text(ends, profile.gateway_host, profile.gateway_port, profile.node_suffix))
+
+
+def known_hosts_text(profile: Profile, face_authorities: list[str]) -> str:
+    """Whom ssh believes: the face-host authorities, for the gateways' names and for nodes behind them."""
+    if not 0 < len(face_authorities) <= FACE_AUTHORITIES_MAX:
+        raise BadAnswer("reading the sign-in: no authority for gateways, or too many")
+    hosts = dict.fromkeys(gateway_address(name, profile.gateway_port) for name in profile.gateway_names)
+    hosts[profile.gateway_host, profile.gateway_port] = None
+    patterns = [host if port == 22 else f"[{host}]:{port}" for host, port in hosts]
+    patterns.append(f"*.{profile.node_suffix}")
+    lines = [public_key_line(parse_public_key_line(authority)) for authority in face_authorities]
+    return "".join(f"@cert-authority {','.join(patterns)} {line}\n" for line in lines)
+
+
+def gateway_of(url: str, gateway_names: list[str]) -> tuple[str, int]:
+    """Where the door is: the host of the URL when it is a gateway's name, else the first gateway."""
+    parts = urlsplit(url)
+    if not 0 < len(gateway_names) <= GATEWAYS_MAX:
+        raise BadAnswer("reading the sign-in: it names no gateway, or too many")
+    addresses = [gateway_address(name, parts.port or PORT_DEFAULT) for name in gateway_names]
+    return next((address for address in addresses if address[0] == parts.hostname), addresses[0])
+
+
+def gateway_address(text: str, port_default: int) -> tuple[str, int]:
+    """`host`, `host:port` or `[address]:port`; `Invalid` or ValueError for anything else."""
+    bare = text.count(":") > 1 and not text.startswith("[")
+    parts = urlsplit(f"//[{text}]" if bare else f"//{text}")
+    if parts.path or parts.query or parts.fragment or parts.username is not None or not parts.hostname:
+        raise ValueError("a host and a port are expected")
+    return checked_host_name(parts.hostname), parts.port or port_default
+
+
+def _check_ssh(signed_in: SignedIn, keys: ClientKeys) -> None:
+    fields = parse_certificate(parse_public_key_line(signed_in.ssh_certificate)).fields
+    expected = (
+        CertificateType.USER,
+        (user_principal(UserId(signed_in.user_id)),),
+        sign_in_key_id(SignInId(signed_in.sign_in_id)),
+        parse_public_key_line(keys.ssh_public_line),
+    )
+    if (fields.type, fields.principals, fields.key_id, fields.public_key) != expected:
+        raise BadAnswer("reading the sign-in: its SSH certificate is for somebody else, or for another key")
+
+
+def _check_x509(signed_in: SignedIn, keys: ClientKeys) -> None:
+    leaf = x509.load_pem_x509_certificates(signed_in.x509_chain_pem.encode())[0]
+    key = leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    identity = identity_of(leaf)
+    expected = (X509Kind.USER, signed_in.installation_id, signed_in.user_id, signed_in.sign_in_id)
+    given = (identity.kind, identity.installation_id, identity.id, identity.sign_in_id)
+    if key != keys.x509_public_der or given != expected:
+        raise BadAnswer("reading the sign-in: its X.509 certificate is for somebody else, or for another key")
+
+
+def _chain_text(chain_pem: str) -> str:
+    chain = x509.load_pem_x509_certificates(chain_pem.encode())
+    return "".join(certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in chain)
