@@ -7,7 +7,7 @@ CODE := $(wildcard src tests benchmarks demo)
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test check static bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -19,15 +19,17 @@ setup: ## prepare .venv (and Debian packages, when allowed to)
 demo: setup ## run the story on real sshd's and stay up; CHECK=1 verifies each step and exits
 	@$(BIN)/python demo/run.py $(if $(CHECK),--check)
 
-test: check ## everything: checks, then all tests
+test: static ## everything: all that check does, then all tests
 	@$(BIN)/pytest -n $(WORKERS) -q $(PYTEST_ARGS)
 
-check: setup ## format, ruff, mypy --strict, import contracts, tidy tests
-	@$(BIN)/ruff format --check --quiet $(CODE)
+check: static ## format, ruff, mypy --strict, import contracts, tidy tests
+	@$(BIN)/pytest -n $(WORKERS) -q tests/architecture
+
+static: setup
+	@$(BIN)/ruff format --check --quiet $(CODE) || { $(BIN)/ruff format --check $(CODE); exit 1; }
 	@$(BIN)/ruff check --quiet $(CODE)
 	@$(BIN)/mypy --no-error-summary $(CODE)
 	@$(BIN)/lint-imports --no-logo >.import-contracts.log 2>&1 || { cat .import-contracts.log; exit 1; }
-	@$(BIN)/pytest -q -p no:randomly tests/architecture
 
 bench: setup ## measure beside the peers; writes benchmarks/results.json and docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run
@@ -35,6 +37,9 @@ bench: setup ## measure beside the peers; writes benchmarks/results.json and doc
 lock: setup ## resolve the dependencies of pyproject.toml anew
 	@setup/lock.sh
 
-clean: ## remove what the other targets made
+clean: ## remove what the other targets made, unix accounts of tests included when root
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .import-contracts.log
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@[ "$$(id -u)" != 0 ] || getent passwd | awk -F: '$$6 ~ "^/var/tmp/doorward-test-accounts/" { print $$1 }' \
+		| while read -r account; do userdel "$$account"; done
+	@[ "$$(id -u)" != 0 ] || rm -rf /var/tmp/doorward-test-accounts

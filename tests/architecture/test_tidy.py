@@ -24,7 +24,8 @@ def test_there_is_something_to_check() -> None:
 )
 def test_all_code_keeps(rule: object) -> None:
     assert callable(rule)
-    assert [finding for path, text in handwritten(*CODE) for finding in rule(path, text)] == []
+    findings = [finding for path, text in handwritten(*CODE) for finding in rule(path, text)]
+    assert findings == [], "\n".join(findings)
 
 
 @pytest.mark.parametrize(
@@ -34,29 +35,35 @@ def test_all_code_keeps(rule: object) -> None:
 )
 def test_product_code_keeps(rule: object) -> None:
     assert callable(rule)
-    assert [finding for path, text in handwritten("src") for finding in rule(path, text)] == []
+    findings = [finding for path, text in handwritten("src") for finding in rule(path, text)]
+    assert findings == [], "\n".join(findings)
 
 
 def test_pure_code_opens_no_files() -> None:
     code = handwritten("src/doorward/domain", "src/doorward/wire")
-    assert [finding for path, text in code for finding in tidy.file_access(path, text)] == []
+    findings = [finding for path, text in code for finding in tidy.file_access(path, text)]
+    assert findings == [], "\n".join(findings)
 
 
 def test_stores_see_only_the_ports_of_the_authority() -> None:
     code = handwritten("src/doorward/stores", "src/doorward/integrations")
-    assert [finding for path, text in code for finding in tidy.operations_seen_by_stores(path, text)] == []
+    findings = [finding for path, text in code for finding in tidy.operations_seen_by_stores(path, text)]
+    assert findings == [], "\n".join(findings)
 
 
 def test_modules_are_named_for_what_they_hold() -> None:
-    assert [finding for path, _ in python_files(*CODE) for finding in tidy.banned_names(path)] == []
+    findings = [finding for path, _ in python_files(*CODE) for finding in tidy.banned_names(path)]
+    assert findings == [], "\n".join(findings)
 
 
 @pytest.mark.parametrize("rule", [tidy.skipped_tests, tidy.mocks], ids=lambda rule: rule.__name__)
 def test_tests_keep(rule: object) -> None:
     assert callable(rule)
-    assert [finding for path, text in handwritten("tests") for finding in rule(path, text)] == []
+    findings = [finding for path, text in handwritten("tests") for finding in rule(path, text)]
+    assert findings == [], "\n".join(findings)
 
 
 def test_unit_tests_never_sleep() -> None:
     unit = [(path, text) for path, text in handwritten("tests") if path.split("/")[1] not in NOT_UNIT_TESTS]
-    assert [finding for path, text in unit for finding in tidy.sleeping_tests(path, text)] == []
+    findings = [finding for path, text in unit for finding in tidy.sleeping_tests(path, text)]
+    assert findings == [], "\n".join(findings)

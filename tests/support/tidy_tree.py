@@ -114,6 +114,13 @@ def dead_references(path: str, text: str, exists: Mapping[str, bool] | None = No
     return findings
 
 
+def dead_documents(path: str, text: str, names: Iterable[str]) -> list[str]:
+    """Documents that code speaks of by a file name that none of ours has."""
+    known = set(names)
+    mentioned = re.findall(r"(?<![\w/.*-])(?:[\w-]+/)*([\w-]+\.md)\b", text)
+    return [f"{path}: there is no document {name}" for name in mentioned if name not in known]
+
+
 def decision_faults(name: str, text: str) -> list[str]:
     """A decision record has a numbered title, a status, a date, and every part."""
     findings = []
@@ -134,7 +141,7 @@ def unnamed(names: Iterable[str], index_text: str) -> list[str]:
 
 
 def cited_invariants(text: str) -> set[str]:
-    """`I-4` and `I-4.2` in a file's text."""
+    """The numbers of promises (I, hyphen, number) in a file's text."""
     return set(re.findall(r"\bI-\d{1,2}(?:\.\d{1,2})?\b", text))
 
 
