@@ -17,7 +17,11 @@ SEQUENCE_CHARACTERS_MAX: Final = 256  # a control sequence that is longer is dro
 # Pictures in a string may be long; past this we show what follows rather than hide what a viewer should see.
 STRING_CHARACTERS_MAX: Final = 1024 * 1024
 
-_TEXT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
+# What most output is made of and `screen_rules` allows whole: text, controls, colours and plain cursor moves. Only a
+# short cut: the slow way lets the same through. Bounded, since the engine keeps something for each round.
+_PLAIN: Final = re.compile(
+    r"(?:[^\x00-\x1f\x7f-\x9f]+|[\x08-\x0f]+|\x1b\[[0-9]{0,3}(?:;[0-9]{0,3}){0,7}[mHKJABCD]){1,500}"
+)
 _STRING_RUN: Final = re.compile(r"[^\x07\x18\x1a\x1b\x9c]+")
 _SEQUENCE: Final = re.compile(r"([<=>?]?)([0-9:;]*)([ -/]*)")
 _ESCAPE: Final = "\x1b"
@@ -55,7 +59,7 @@ class ScreenFilter:
 
     def _step(self, text: str, position: int) -> int:
         if self._state is _State.GROUND:
-            run = _TEXT.match(text, position)
+            run = _PLAIN.match(text, position)
             if run is not None:
                 self._out.append(run.group())
                 return run.end()

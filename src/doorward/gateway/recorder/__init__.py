@@ -1,0 +1,1 @@
+"""Recordings on the gateway: written before anything is forwarded, synced, sealed, shipped."""
