@@ -1,0 +1,1 @@
+"""Where the authority keeps recordings: a directory here, an object store beside it later."""
