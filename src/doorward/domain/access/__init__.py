@@ -1,0 +1,1 @@
+"""Who may do what, where, as whom and under which obligations: pure functions over roles, labels, locks and grants."""

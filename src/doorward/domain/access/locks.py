@@ -1,0 +1,74 @@
+"""Locks: immediate denial.
+
+A lock names one or several of the things below; all that it names must be so. It holds until it expires, or for ever.
+Principals and nodes are named by id or by name: an ambiguity locks more, never less.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from doorward.domain.access.question import Subject, Target, Wanted
+from doorward.domain.access.verdict import Outcome, Step
+
+LOCK_FIELDS: Final = ("user", "role", "login", "node", "sign_in", "session", "request", "device", "bot")
+
+Facts = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """One lock: its name, what it names as (field, value), what to tell the person, and when it ends."""
+
+    name: str
+    target: tuple[tuple[str, str], ...]
+    message: str = ""
+    expires: datetime | None = None
+    description: str = ""
+
+    def in_force(self, now: datetime) -> bool:
+        """Whether it holds at `now`."""
+        return self.expires is None or now < self.expires
+
+    def hits(self, facts: Facts, now: datetime) -> bool:
+        """Whether it holds and everything that it names is so."""
+        return self.in_force(now) and all(value in facts.get(field, ()) for field, value in self.target)
+
+    @property
+    def step(self) -> Step:
+        """How it shows in a trace."""
+        return Step(self.name, "lock", self.message, Outcome.MATCHED)
+
+
+def facts_of(
+    subject: Subject,
+    *,
+    target: Target | None = None,
+    wanted: Wanted | None = None,
+    session_id: str | None = None,
+    role_names: tuple[str, ...] = (),
+    request_id: str | None = None,
+) -> Facts:
+    """What locks can name, of one principal and one use; `role_names` are those that a grant adds."""
+    logins = () if wanted is None else (wanted.login, wanted.windows_login)
+    return {
+        "user": () if subject.bot_id is not None else (subject.user_id, subject.user_name),
+        "bot": () if subject.bot_id is None else (subject.bot_id, subject.user_name),
+        "role": (*subject.role_names, *role_names),
+        "login": tuple(login for login in logins if login is not None),
+        "node": (target.id, target.name) if target is not None and target.kind == "node" else (),
+        "sign_in": _one(subject.sign_in_id),
+        "device": _one(subject.device_id),
+        "session": _one(session_id),
+        "request": _one(request_id),
+    }
+
+
+def locks_hit(locks: Iterable[Lock], facts: Facts, now: datetime) -> tuple[Lock, ...]:
+    """The locks that deny."""
+    return tuple(lock for lock in locks if lock.hits(facts, now))
+
+
+def _one(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (value,)

@@ -1,0 +1,1 @@
+"""What people declare in YAML: one file a kind, each a typed value with its checks."""

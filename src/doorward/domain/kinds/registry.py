@@ -1,0 +1,100 @@
+"""All kinds, and how documents of any kind are read and written.
+
+Adding a kind is adding a file and one line to this table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from doorward.domain.kinds.envelope import Kind, dump_document, parse_metadata
+from doorward.domain.kinds.fields import Fields
+from doorward.domain.kinds.lock import LOCK
+from doorward.domain.kinds.node import NODE
+from doorward.domain.kinds.oidc_connector import OIDC_CONNECTOR
+from doorward.domain.kinds.positioned import InvalidDocuments, Node, Problem, Table, from_plain
+from doorward.domain.kinds.role import ROLE
+from doorward.domain.kinds.user import USER
+from doorward.domain.kinds.yaml_text import parse_yaml
+
+KINDS: Final[dict[str, Kind[Any]]] = {kind.name: kind for kind in (USER, ROLE, NODE, LOCK, OIDC_CONNECTOR)}
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One document: what it declares, on which revision it builds, and where it stood."""
+
+    kind: str
+    name: str
+    revision: int | None
+    description: str
+    value: Any
+    file: str
+    line: int
+
+
+def parse_documents(text: str, file: str) -> tuple[Declared, ...]:
+    """Every document of a YAML text; `InvalidDocuments` with all problems when any of them is wrong."""
+    problems: list[Problem] = []
+    declared: list[Declared] = []
+    seen: set[tuple[str, str]] = set()
+    for node in parse_yaml(text, file):
+        one = _document(node, problems)
+        if one is None:
+            continue
+        if (one.kind, one.name) in seen:
+            problems.append(Problem(file, one.line, "metadata.name", f"{one.kind} {one.name} stands here twice"))
+        seen.add((one.kind, one.name))
+        declared.append(one)
+    if problems:
+        raise InvalidDocuments(sorted(problems, key=lambda problem: problem.line))
+    return tuple(declared)
+
+
+def parse_body(body: Mapping[str, Any], file: str = "") -> Declared:
+    """One document from plain values, as an API call carries it; `InvalidDocuments` with all problems."""
+    problems: list[Problem] = []
+    declared = _document(from_plain(body, file), problems)
+    if problems or declared is None:
+        raise InvalidDocuments(problems)
+    return declared
+
+
+def load_body(kind: str, body: Mapping[str, Any]) -> Any:
+    """The value of a stored document of `kind`; `InvalidDocuments` when it is of another kind or wrong."""
+    declared = parse_body(body)
+    if declared.kind != kind:
+        raise InvalidDocuments((Problem("", 0, "kind", f"{kind} is expected"),))
+    return declared.value
+
+
+def kind_of(value: Any) -> Kind[Any]:
+    """The kind that a value is of."""
+    return next(kind for kind in KINDS.values() if isinstance(value, kind.value_type))
+
+
+def dump(value: Any, revision: int | None = None) -> dict[str, Any]:
+    """The plain, JSON-able document of a value of any kind; `parse_body` and `load_body` read it back."""
+    return dump_document(kind_of(value), value, revision)
+
+
+def _document(node: Node, problems: list[Problem]) -> Declared | None:
+    document = Fields.of(node, "", problems)
+    if not isinstance(node, Table):
+        return None
+    name = document.text("kind", required=True)
+    kind = KINDS.get(name)
+    if kind is None:
+        if name:
+            document.wrong("kind", f"one of {', '.join(sorted(KINDS))} is expected")
+        return None
+    version = document.text("version", required=True)
+    if version and version not in kind.versions:
+        document.wrong("version", f"one of {', '.join(kind.versions)} is expected")
+    metadata = parse_metadata(document, kind.check_name)
+    value = kind.parse(document, metadata, version)
+    metadata.fields.finish()
+    document.finish()
+    return Declared(
+        kind.name, metadata.name, metadata.revision, metadata.description, value, node.at.file, node.at.line
+    )
