@@ -26,48 +26,51 @@ class NotCanonical(Invalid):
 
 
 # Escapes exactly what RFC 8785 section 3.2.2.2 asks for: the quote, the backslash and C0 controls, short forms first,
-# `\u00xx` in lower case otherwise; everything else stands as UTF-8.
-_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+# `\\u00xx` in lower case otherwise; everything else stands as it is.
+_quoted: Final = json.encoder.encode_basestring
 
 
 def canonical(value: Value) -> bytes:
     """The RFC 8785 bytes of `value`; `NotCanonical` for fractions, huge integers, lone surrogates and odd types."""
     try:
-        return _ENCODE(_ordered(value, DEPTH_MAX)).encode("utf-8")
+        return canonical_text(value).encode("utf-8")
     except UnicodeEncodeError as error:
         raise NotCanonical("encoding canonical json: a string holds half a surrogate pair") from error
 
 
-def _ordered(value: object, depth_left: int) -> object:
-    if value is None or isinstance(value, bool):
-        return value
+def canonical_text(value: object, depth_left: int = DEPTH_MAX) -> str:
+    """The same before it becomes UTF-8, for those who put larger objects together from canonical parts."""
     if isinstance(value, str):
-        # Enumerations are strings with a face of their own; the plain string goes out.
-        return value if type(value) is str else str.__str__(value)
+        return _quoted(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, int):
         if not -INTEGER_MAX <= value <= INTEGER_MAX:
             raise NotCanonical("encoding canonical json: an integer does not fit a double exactly")
-        return int(value)
+        return int.__repr__(value)
     if depth_left == 0:
         raise NotCanonical(f"encoding canonical json: nested deeper than {DEPTH_MAX}")
     if isinstance(value, list | tuple):
-        return [_ordered(item, depth_left - 1) for item in value]
+        return f"[{','.join([canonical_text(item, depth_left - 1) for item in value])}]"
     if isinstance(value, Mapping):
-        return _ordered_object(value, depth_left)
+        return _object(value, depth_left)
     raise NotCanonical(f"encoding canonical json: only {_ALLOWED} have a form here")
 
 
-def _ordered_object(value: Mapping[object, object], depth_left: int) -> dict[str, object]:
+def _object(value: Mapping[object, object], depth_left: int) -> str:
     names: list[str] = []
     plain = True
     for name in value:
         if not isinstance(name, str):
-            raise NotCanonical("encoding canonical json: an object's names are strings")
+            raise NotCanonical("encoding canonical json: the names in an object are strings")
         plain = plain and name.isascii()
         names.append(name)
     # RFC 8785 3.2.3 sorts by UTF-16 code units, which differs from code points above U+FFFF.
     names.sort(key=None if plain else _utf16)
-    return {name: _ordered(value[name], depth_left - 1) for name in names}
+    inside = ",".join([f"{_quoted(name)}:{canonical_text(value[name], depth_left - 1)}" for name in names])
+    return f"{{{inside}}}"
 
 
 def _utf16(name: str) -> bytes:

@@ -15,6 +15,7 @@ FIELD_BYTES_MAX: Final = 4096  # a longer public or hashed value stands by its d
 LEAF_BYTES_MAX: Final = 65_535
 # What a leaf holds beside its public values: ids, code, type, names of fields, and 64 hex digits for each hash.
 LEAF_FRAME_BYTES_MAX: Final = 4096
+FIELDS_MAX: Final = 24  # a name, a hash and their punctuation take 104 bytes: 24 of them and the ids fit the frame
 
 _CODE: Final = re.compile(r"DW[1-9][0-9]{3}", re.ASCII)
 _NAME: Final = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*", re.ASCII)
@@ -84,8 +85,12 @@ class EventType:
         if _CODE.fullmatch(self.code) is None or _NAME.fullmatch(self.name) is None:
             raise ValueError(f"an event type is named like DW1001 and user.signed_in, not {self.code} {self.name}")
         names = [field.name for field in self.fields]
-        if len(set(names)) != len(names) or any(_FIELD.fullmatch(name) is None for name in names):
-            raise ValueError(f"the fields of {self.name} have distinct plain names")
+        if (
+            len(names) > FIELDS_MAX
+            or len(set(names)) != len(names)
+            or any(_FIELD.fullmatch(name) is None for name in names)
+        ):
+            raise ValueError(f"the fields of {self.name} are few and have distinct plain names")
         if self.leaf_bytes_max > LEAF_BYTES_MAX:
             raise ValueError(f"a leaf of {self.name} could be longer than {LEAF_BYTES_MAX} bytes")
 

@@ -20,7 +20,7 @@ from hmac import compare_digest
 from typing import Final
 
 from doorward.base.entropy import Entropy
-from doorward.domain.audit.canonical import NotCanonical, Value, canonical
+from doorward.domain.audit.canonical import NotCanonical, canonical, canonical_text
 from doorward.domain.audit.event import Event
 from doorward.domain.audit.event_types import LEAF_BYTES_MAX
 from doorward.domain.audit.merkle import leaf_hash
@@ -40,47 +40,55 @@ class Leaf:
 
 def make_leaf(event: Event, entropy: Entropy) -> Leaf:
     """The leaf of `event`, with a fresh salt for each hashed field; `NotCanonical` for values without a form."""
-    plain: dict[str, Value] = {}
-    hashed: dict[str, Value] = {}
-    sidecar: dict[str, Value] = {}
+    plain: dict[str, str] = {}
+    hashed: dict[str, str] = {}
+    beside: dict[str, str] = {}
     long: list[str] = []
-    for field in event.type.fields:
-        value = event.fields.get(field.name)
-        if value is None:
-            continue
-        form = canonical(value)
-        if len(form) > field.bytes_max:
-            long.append(field.name)
-            value = {"length": len(form), "sha256": sha256(form).hexdigest()}
-            form = canonical(value)
-        if field.is_hashed:
-            salt = entropy.token(SALT_BYTES)
-            hashed[field.name] = sha256(salt + form).hexdigest()
-            sidecar[field.name] = {"salt": salt.hex(), "value": value}
-        else:
-            plain[field.name] = value
-    data = canonical(_body(event, plain, hashed, sorted(long)))
+    try:
+        for field in event.type.fields:
+            value = event.fields.get(field.name)
+            if value is None:
+                continue
+            text = canonical_text(value)
+            form = text.encode()
+            if len(form) > field.bytes_max:
+                long.append(field.name)
+                text = canonical_text({"length": len(form), "sha256": sha256(form).hexdigest()})
+                form = text.encode()
+            if field.is_hashed:
+                salt = entropy.token(SALT_BYTES)
+                hashed[field.name] = f'"{sha256(salt + form).hexdigest()}"'
+                beside[field.name] = f'{{"salt":"{salt.hex()}","value":{text}}}'
+            else:
+                plain[field.name] = text
+    except UnicodeEncodeError as error:
+        raise NotCanonical(f"logging {event.type.name}: a field holds half a surrogate pair") from error
+    data = _body(event, plain, hashed, sorted(long)).encode()
     if len(data) > LEAF_BYTES_MAX:
         raise AssertionError(f"a leaf of {event.type.name} is longer than its type allows")
-    return Leaf(data, leaf_hash(data), canonical(sidecar).decode() if sidecar else None)
+    return Leaf(data, leaf_hash(data), _object(beside) if beside else None)
 
 
-def _body(event: Event, plain: dict[str, Value], hashed: dict[str, Value], long: list[str]) -> dict[str, Value]:
-    subjects: dict[str, Value] = {name: value for name, value in subject_ids(event).items() if value}
-    actor: dict[str, Value] = {"kind": event.actor.kind.value}
-    if event.actor.id:
-        actor["id"] = event.actor.id
-    body: dict[str, Value] = {
-        "v": VERSION,
-        "at": event.at_micros,
-        "code": event.type.code,
-        "type": event.type.name,
-        "actor": actor,
-    }
-    for name, part in (("subjects", subjects), ("fields", plain), ("hashed", hashed), ("long", long)):
-        if part:
-            body[name] = part
-    return body
+def _body(event: Event, plain: dict[str, str], hashed: dict[str, str], long: list[str]) -> str:
+    """The leaf's text: canonical because its parts are, and its members stand in order. Ids need no escapes."""
+    actor = f'"id":"{event.actor.id}",' if event.actor.id else ""
+    subjects = {name: f'"{text}"' for name, text in subject_ids(event).items() if text}
+    return "".join(
+        (
+            f'{{"actor":{{{actor}"kind":"{event.actor.kind}"}},"at":{event.at_micros},"code":"{event.type.code}"',
+            f',"fields":{_object(plain)}' if plain else "",
+            f',"hashed":{_object(hashed)}' if hashed else "",
+            f',"long":{canonical_text(long)}' if long else "",
+            f',"subjects":{_object(subjects)}' if subjects else "",
+            f',"type":"{event.type.name}","v":{VERSION}}}',
+        )
+    )
+
+
+def _object(members: Mapping[str, str]) -> str:
+    """An object of members that are canonical already; the names are plain ASCII without quotes."""
+    inside = ",".join([f'"{name}":{members[name]}' for name in sorted(members)])
+    return f"{{{inside}}}"
 
 
 def subject_ids(event: Event) -> dict[str, str]:
