@@ -10,6 +10,7 @@ import click
 from doorward.api.problem import FieldProblem, RemoteProblem
 from doorward.base.errors import Conflict, DoorwardError, Refused, Unavailable
 from doorward.base.terminal_text import for_terminal
+from doorward.domain.kinds.positioned import InvalidDocuments
 
 PROBLEMS_SHOWN_MAX: Final = 200
 
@@ -45,13 +46,12 @@ def exit_code_of(error: DoorwardError) -> ExitCode:
 
 def report(error: DoorwardError) -> ExitCode:
     """Print what went wrong and answer the exit code."""
-    if isinstance(error, RemoteProblem) and error.problem.errors:
-        for problem in error.problem.errors[:PROBLEMS_SHOWN_MAX]:
-            click.echo(field_problem_line(problem), err=True)
-        hidden = len(error.problem.errors) - PROBLEMS_SHOWN_MAX
-        if hidden > 0:
-            say(f"and {hidden} more")
-    else:
+    problems = _field_problems(error)
+    for problem in problems[:PROBLEMS_SHOWN_MAX]:
+        click.echo(field_problem_line(problem), err=True)
+    if len(problems) > PROBLEMS_SHOWN_MAX:
+        say(f"and {len(problems) - PROBLEMS_SHOWN_MAX} more")
+    if not problems:
         say(error.message + _advice(error))
     return exit_code_of(error)
 
@@ -70,6 +70,14 @@ def say(message: str) -> None:
 def close_output() -> None:
     """After the reader of a pipe has gone: keep the interpreter from complaining while it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _field_problems(error: DoorwardError) -> list[FieldProblem]:
+    if isinstance(error, RemoteProblem):
+        return error.problem.errors
+    if isinstance(error, InvalidDocuments):
+        return [FieldProblem(one.message, one.file, one.line, one.field) for one in error.problems]
+    return []
 
 
 def _advice(error: DoorwardError) -> str:

@@ -4,6 +4,8 @@ The certificates must be for the keys that were made here and for the user that 
 in a configuration file must have the shape of what belongs there: an answer can not smuggle a line into known_hosts.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -30,51 +32,72 @@ GATEWAYS_MAX: Final = 64
 FACE_AUTHORITIES_MAX: Final = 16
 
 
-def checked_profile(signed_in: SignedIn, keys: ClientKeys, *, url: str, pin: str) -> Profile:
-    """The profile of a fresh sign-in; `BadAnswer` when the answer does not fit what was asked."""
+@dataclass(frozen=True, slots=True)
+class FreshSignIn:
+    """What a sign-in leaves behind: the profile, and the text of each other file by its name."""
+
+    profile: Profile
+    texts: Mapping[str, str]
+
+
+def checked_sign_in(signed_in: SignedIn, keys: ClientKeys, *, url: str, pin: str) -> FreshSignIn:
+    """What to keep of the authority's answer; `BadAnswer` when it does not fit what was asked."""
     try:
         _check_ssh(signed_in, keys)
         _check_x509(signed_in, keys)
-        expires = datetime.fromisoformat(signed_in.expires)
-        if expires.tzinfo is None:
-            raise BadAnswer("reading the sign-in: its end has no time zone")
-        host, port = gateway_of(url, signed_in.gateway_names)
-        return Profile(
-            url=url,
-            pin=pin,
-            user_id=checked_id(signed_in.user_id),
-            user_name=signed_in.user_name,
-            sign_in_id=checked_id(signed_in.sign_in_id),
-            expires=expires,
-            gateway_host=host,
-            gateway_port=port,
-            gateway_names=signed_in.gateway_names,
-            node_suffix=checked_host_name(signed_in.node_suffix),
-            installation_id=checked_id(signed_in.installation_id),
-        )
+        profile = _profile(signed_in, url, pin)
+        return FreshSignIn(profile, _texts(signed_in, keys, profile))
     except BadAnswer:
         raise
     except (DoorwardError, RemoteProtocolError, ValueError, x509.ExtensionNotFound) as error:
         raise BadAnswer("reading the sign-in: the answer does not fit what was asked") from error
 
 
-def save_sign_in(keep: Keep, profile: Profile, signed_in: SignedIn, keys: ClientKeys, root_pem: str) -> None:
-    """Write every file; the two that make it count come last."""
+def save_sign_in(keep: Keep, fresh: FreshSignIn, root_pem: str) -> None:
+    """Write every file; the two that make the sign-in count come last."""
     keep.prepare()
     keep.remove(DOOR_FILE)
-    keep.write(files.SSH_KEY, keys.ssh_private.reveal_text())
-    keep.write(files.SSH_PUBLIC_KEY, keys.ssh_public_line + "\n")
-    keep.write(files.SSH_CERTIFICATE, public_key_line(parse_public_key_line(signed_in.ssh_certificate)) + "\n")
-    keep.write(files.X509_KEY, keys.x509_private.reveal_text())
-    keep.write(files.X509_CHAIN, _chain_text(signed_in.x509_chain_pem))
-    keep.write(files.KNOWN_HOSTS, known_hosts_text(profile, signed_in.face_authorities))
+    for name, text in fresh.texts.items():
+        keep.write(name, text)
     if root_pem:
         keep.write(files.ROOT, root_pem)
     else:
         keep.remove(files.ROOT)
+    profile = fresh.profile
     save_profile(keep, profile)
     ends = int(profile.expires.timestamp())
     keep.write(DOOR_FILE, door_text(ends, profile.gateway_host, profile.gateway_port, profile.node_suffix))
+
+
+def _profile(signed_in: SignedIn, url: str, pin: str) -> Profile:
+    expires = datetime.fromisoformat(signed_in.expires)
+    if expires.tzinfo is None:
+        raise BadAnswer("reading the sign-in: its end has no time zone")
+    host, port = gateway_of(url, signed_in.gateway_names)
+    return Profile(
+        url=url,
+        pin=pin,
+        user_id=checked_id(signed_in.user_id),
+        user_name=signed_in.user_name,
+        sign_in_id=checked_id(signed_in.sign_in_id),
+        expires=expires,
+        gateway_host=host,
+        gateway_port=port,
+        gateway_names=signed_in.gateway_names,
+        node_suffix=checked_host_name(signed_in.node_suffix),
+        installation_id=checked_id(signed_in.installation_id),
+    )
+
+
+def _texts(signed_in: SignedIn, keys: ClientKeys, profile: Profile) -> dict[str, str]:
+    return {
+        files.SSH_KEY: keys.ssh_private.reveal_text(),
+        files.SSH_PUBLIC_KEY: keys.ssh_public_line + "\n",
+        files.SSH_CERTIFICATE: public_key_line(parse_public_key_line(signed_in.ssh_certificate)) + "\n",
+        files.X509_KEY: keys.x509_private.reveal_text(),
+        files.X509_CHAIN: _chain_text(signed_in.x509_chain_pem),
+        files.KNOWN_HOSTS: known_hosts_text(profile, signed_in.face_authorities),
+    }
 
 
 def known_hosts_text(profile: Profile, face_authorities: list[str]) -> str:
@@ -90,12 +113,13 @@ def known_hosts_text(profile: Profile, face_authorities: list[str]) -> str:
 
 
 def gateway_of(url: str, gateway_names: list[str]) -> tuple[str, int]:
-    """Where the door is: the host of the URL when it is a gateway's name, else the first gateway."""
+    """Where the door is: the host of the URL when it is a gateway's name, or when there is none yet; else the first."""
     parts = urlsplit(url)
-    if not 0 < len(gateway_names) <= GATEWAYS_MAX:
-        raise BadAnswer("reading the sign-in: it names no gateway, or too many")
-    addresses = [gateway_address(name, parts.port or PORT_DEFAULT) for name in gateway_names]
-    return next((address for address in addresses if address[0] == parts.hostname), addresses[0])
+    if len(gateway_names) > GATEWAYS_MAX:
+        raise BadAnswer("reading the sign-in: it names too many gateways")
+    here = checked_host_name(parts.hostname or ""), parts.port or PORT_DEFAULT
+    addresses = [gateway_address(name, here[1]) for name in gateway_names] or [here]
+    return next((address for address in addresses if address[0] == here[0]), addresses[0])
 
 
 def gateway_address(text: str, port_default: int) -> tuple[str, int]:

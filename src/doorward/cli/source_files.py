@@ -12,25 +12,25 @@ SUFFIXES: Final = frozenset({".yaml", ".yml"})
 STANDARD_INPUT: Final = "-"
 
 
-def read_sources(paths: tuple[str, ...]) -> list[SourceFile]:
-    """Every file, of directories those that end like YAML; `Invalid` when there is none, or too much."""
+def read_sources(paths: tuple[str, ...], *, suffixes: frozenset[str] = SUFFIXES) -> list[SourceFile]:
+    """Every file, of directories those that end in one of `suffixes`; `Invalid` when there is none, or too much."""
     sources: list[SourceFile] = []
     for path in paths:
         if path == STANDARD_INPUT:
             sources.append(_checked("standard input", sys.stdin.buffer.read(TEXT_MAX + 1)))
         else:
-            sources.extend(_read(file) for file in _files(Path(path)))
+            sources.extend(_read(file) for file in _files(Path(path), suffixes))
         if len(sources) > FILES_MAX:
             raise Invalid(f"reading files: {FILES_MAX} is the most at once")
     return sources
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, suffixes: frozenset[str]) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(each for each in path.iterdir() if each.suffix in SUFFIXES and each.is_file())
+    found = sorted(each for each in path.iterdir() if each.suffix in suffixes and each.is_file())
     if not found:
-        raise Invalid(f"reading {path}: no file in it ends in .yaml or .yml")
+        raise Invalid(f"reading {path}: no file in it ends in {' or '.join(sorted(suffixes))}")
     return found
 
 

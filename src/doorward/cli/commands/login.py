@@ -20,7 +20,7 @@ from doorward.cli.connection import trusting
 from doorward.cli.keep import ROOT, SSH_KEY, Keep
 from doorward.cli.profile import PORT_DEFAULT, Profile, load_profile
 from doorward.cli.prompts import Prompts
-from doorward.cli.sign_in_files import checked_profile, save_sign_in
+from doorward.cli.sign_in_files import checked_sign_in, save_sign_in
 from doorward.domain.certificates.principals import checked_host_name
 
 CLIENT_CHARACTERS_MAX: Final = 255
@@ -53,10 +53,11 @@ def login(
         else:
             known = before.user_name if before is not None and before.url == url else None
             signed_in = _sign_in(client, user_name or known or prompts.user_name(), prompts, keys)
-    profile = checked_profile(signed_in, keys, url=url, pin=known_pin)
+    fresh = checked_sign_in(signed_in, keys, url=url, pin=known_pin)
     if not no_agent:
         ssh_agent.remove_key(keep.path(SSH_KEY))
-    save_sign_in(keep, profile, signed_in, keys, root_pem)
+    save_sign_in(keep, fresh, root_pem)
+    profile = fresh.profile
     lifetime_seconds = int((profile.expires - SystemClock().now()).total_seconds())
     in_agent = not no_agent and ssh_agent.add_key(keep.path(SSH_KEY), lifetime_seconds)
     ends = profile.expires.strftime("%Y-%m-%d %H:%M:%S UTC")
