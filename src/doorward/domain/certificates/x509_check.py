@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from doorward.base.errors import Invalid
@@ -22,6 +22,13 @@ from doorward.domain.certificates.x509_names import X509Identity, X509Kind, iden
 
 X509_BYTES_MAX: Final = 8_192
 _PIN: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_UNREADABLE: Final = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 def check_x509(
@@ -53,13 +60,21 @@ def check_x509(
 
 
 def load_x509(certificate: bytes) -> x509.Certificate:
-    """The DER certificate, or `CertificateRefused`."""
+    """The DER certificate with every part read once, or `CertificateRefused`.
+
+    The library reads parts when they are first asked for; reading them here means that none can fail later.
+    """
     if len(certificate) > X509_BYTES_MAX:
         raise refusals.CertificateRefused("reading a certificate: too long")
     try:
-        return x509.load_der_x509_certificate(certificate)
-    except ValueError as error:
+        loaded = x509.load_der_x509_certificate(certificate)
+        _ = (loaded.subject, loaded.issuer, loaded.extensions, loaded.public_key(), loaded.serial_number)
+        _ = (loaded.not_valid_before_utc, loaded.not_valid_after_utc)
+    except _UNREADABLE as error:
         raise refusals.CertificateRefused("reading a certificate: it can not be read") from error
+    if loaded.serial_number <= 0:
+        raise refusals.CertificateRefused("reading a certificate: its serial is not positive")
+    return loaded
 
 
 def spki_pin(certificate: bytes) -> str:
@@ -84,6 +99,6 @@ def to_pem(certificate: bytes) -> str:
 def _issued(issuer: x509.Certificate, leaf: x509.Certificate) -> bool:
     try:
         leaf.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True

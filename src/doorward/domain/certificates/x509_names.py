@@ -79,7 +79,7 @@ def identity_of(certificate: x509.Certificate) -> X509Identity:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound as error:
         raise WrongPrincipals("reading an identity: the certificate names nobody") from error
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:  # only if not yet read
         raise CertificateRefused("reading an identity: the certificate's extensions can not be read") from error
     uris = names.get_values_for_type(x509.UniformResourceIdentifier)
     if len(uris) != 1:
