@@ -15,6 +15,7 @@ from doorward.domain.recording.reader import (
     ContainerReader,
     CorruptRecording,
     NeedData,
+    frames_in,
     recover,
 )
 
@@ -167,3 +168,20 @@ def test_an_unreadable_level_in_the_header_is_refused() -> None:
 def test_a_body_survives_its_bytes() -> None:
     frames = recording((1, 0, shell()), (1, 1, Resized(120, 40)))
     assert read([encoded(frames)])[2].content == Resized(120, 40)
+
+
+@given(frames=recordings(), cuts=CUTS, torn=st.integers(0, 30))
+def test_a_recording_in_chunks_gives_its_frames_as_far_as_it_goes(
+    frames: list[Frame], cuts: list[int], torn: int
+) -> None:
+    whole = encoded(frames)
+    kept = whole[: len(whole) - torn]
+    assert list(frames_in(cut(kept, cuts))) == list(recover(kept).frames)
+
+
+def test_damage_is_told_after_what_was_whole() -> None:
+    chunks = iter([encoded(recording(ended=False)), b"x" * 40])
+    frames = frames_in(chunks)
+    assert next(frames).type is FrameType.HEADER
+    with pytest.raises(CorruptRecording):
+        next(frames)

@@ -4,6 +4,7 @@ Whatever bytes arrive, they give frames, NEED_DATA or `CorruptRecording`, and wh
 true. `valid_bytes` is the length of the longest prefix made of whole, checked frames: where a torn file is cut.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -168,6 +169,16 @@ def _content(frame_type: FrameType, payload: bytes) -> bytes | Body:
         return msgspec.json.decode(payload, type=BODIES[frame_type])
     except (msgspec.DecodeError, Invalid) as error:  # ValidationError is a DecodeError
         raise CorruptRecording("reading a recording: a frame's fields can not be read") from error
+
+
+def frames_in(chunks: Iterable[bytes]) -> Iterator[Frame]:
+    """The frames in a recording that arrives in chunks, as far as it goes: a torn end is no error, damage is."""
+    reader = ContainerReader()
+    for chunk in chunks:
+        for start in range(0, len(chunk), PAYLOAD_BYTES_MAX):
+            reader.receive(chunk[start : start + PAYLOAD_BYTES_MAX])
+            while not isinstance(event := reader.next_event(), NeedData):
+                yield event
 
 
 @dataclass(frozen=True, slots=True)

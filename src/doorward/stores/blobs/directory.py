@@ -1,8 +1,8 @@
 """Recordings in a directory of the authority: append by offset, seal once, read.
 
 An open recording is `<id>.part`; sealing verifies its digest, makes it durable and renames it to `<id>.dwr`, after
-which nothing changes it. Two authorities may share the directory: a lock on the file orders their appends. Nothing blocks the
-event loop; nothing is promised to survive a loss of power before its seal is acknowledged.
+which nothing changes it. Two authorities may share the directory: a lock on the file orders their appends. Nothing
+blocks the event loop; nothing is promised to survive a loss of power before its seal is acknowledged.
 """
 
 import asyncio
