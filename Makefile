@@ -41,5 +41,5 @@ clean: ## remove what the other targets made, unix accounts of tests included wh
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .import-contracts.log
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@[ "$$(id -u)" != 0 ] || getent passwd | awk -F: '$$6 ~ "^/var/tmp/doorward-test-accounts/" { print $$1 }' \
-		| while read -r account; do userdel "$$account"; done
+		| while read -r account; do /usr/sbin/userdel "$$account"; done
 	@[ "$$(id -u)" != 0 ] || rm -rf /var/tmp/doorward-test-accounts

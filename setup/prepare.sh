@@ -12,6 +12,9 @@ set -eu
 
 cd "$(dirname "$0")/.."
 
+# Where runuser, update-rc.d and their like stand; not on every PATH.
+PATH=$PATH:/usr/sbin:/sbin
+
 VENV=.venv
 LOCK=requirements/lock.txt
 PYTHON=${PYTHON:-python3}

@@ -131,6 +131,40 @@ def test_a_failed_installation_fails_and_takes_its_policy_away(tmp_path: Path) -
     assert not (tmp_path / "policy-rc.d").exists()
 
 
+@pytest.mark.parametrize(
+    ("output", "code"),
+    [
+        ("...\n2 failed, 7 passed in 3.21s\nmake: *** [Makefile:26: test] Error 1", 2),
+        ("...\n9 passed, 1 warning in 61.20s (0:01:01)", 0),
+    ],
+)
+def test_ci_ends_with_the_closing_line_of_pytest_and_the_exit_code_of_make(
+    tmp_path: Path, output: str, code: int
+) -> None:
+    make = tmp_path / "make"
+    make.write_text(f"#!/bin/sh\ncat <<'END'\n{output}\nEND\nexit {code}\n")
+    make.chmod(0o755)
+    done = subprocess.run(
+        [ROOT / ".ci" / "run"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert done.stdout.splitlines()[-1] == output.splitlines()[1]
+
+
+def test_ci_fails_when_make_fails_before_pytest(tmp_path: Path) -> None:
+    make = tmp_path / "make"
+    make.write_text("#!/bin/sh\necho 'src/x.py:1: error: 3 passed in the wrong place'\nexit 2\n")
+    make.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run([ROOT / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert len(done.stdout.splitlines()) == 1
+
+
 def test_the_scripts_are_executable_and_valid_shell() -> None:
     for path in (ROOT / "setup" / "prepare.sh", ROOT / "setup" / "lock.sh", ROOT / ".ci" / "run"):
         assert os.access(path, os.X_OK)

@@ -67,7 +67,7 @@ def _ensured(name: str) -> Account:
         entry = pwd.getpwnam(name)
     except KeyError:
         # `*` is no password and no lock: sshd refuses accounts that are locked (`!`), even to keys.
-        command = ["useradd", "-M", "-d", str(home), "-s", "/bin/sh", "-p", "*", name]
+        command = ["/usr/sbin/useradd", "-M", "-d", str(home), "-s", "/bin/sh", "-p", "*", name]
         subprocess.run(command, check=True, capture_output=True)
         entry = pwd.getpwnam(name)
     if Path(entry.pw_dir) != home:

@@ -19,6 +19,8 @@ from tests.support.ports import LOOPBACK, ServerDidNotStartError, free_port, wai
 from tests.support.processes import end
 
 PROGRAMS: Final = Path("/usr/lib/postgresql")
+# Its folder is not on every PATH.
+RUNUSER: Final = "/usr/sbin/runuser"
 RUN_AS: Final = "postgres"
 SUPERUSER: Final = "doorward"
 START_TRIES_MAX: Final = 3
@@ -133,7 +135,7 @@ class Postgres:
 
     def _command(self, program: str, *arguments: str) -> list[str]:
         command = [str(programs_directory() / program), *arguments]
-        return ["runuser", "-u", RUN_AS, "--", *command] if os.geteuid() == 0 else command
+        return [RUNUSER, "-u", RUN_AS, "--", *command] if os.geteuid() == 0 else command
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(self._command(program, *arguments), check=True, capture_output=True, cwd="/")
