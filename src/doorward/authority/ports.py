@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from doorward.base.ids import GatewayId, NodeId, PersonId, SessionId, SignInId, UserId
 from doorward.domain.audit.event import Event
+from doorward.domain.audit.log import LogEntry, LogHead, LogQuery, VerifyReport
 from doorward.domain.identity.factors import FactorFailures, Password, TotpFactor
 from doorward.domain.identity.invitation import Invitation
 from doorward.domain.identity.machines import Gateway, JoinToken, NodeHost
@@ -258,3 +259,26 @@ class Store(Protocol):
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """One transaction; returns when it is durable and its events are numbered. `work` may run again on a retry."""
         ...
+
+
+class RecordingStore(Protocol):
+    """Recordings' bytes, by session."""
+
+    async def append(self, session_id: SessionId, offset: int, data: bytes) -> int:
+        """Store at `offset`, idempotent; answers the size now. `Conflict` when bytes before it are missing."""
+        ...
+
+    async def seal(self, session_id: SessionId, size_bytes: int, digest: bytes) -> None:
+        """Verify size and SHA-256 and let nothing change any more; `Conflict` when they differ."""
+        ...
+
+    async def read(self, session_id: SessionId, offset: int, length: int) -> bytes: ...
+    async def size(self, session_id: SessionId) -> int: ...
+
+
+class AuditLog(Protocol):
+    """The numbered log, as people read it."""
+
+    async def log_head(self) -> LogHead: ...
+    async def search_log(self, query: LogQuery) -> Sequence[LogEntry]: ...
+    async def verify_log(self) -> VerifyReport: ...

@@ -61,18 +61,26 @@ class PinHostKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EnrolNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The set-up script shows its token and the node's host key (an OpenSSH public key line)."""
+    """The set-up script shows its token and the node's host key (an OpenSSH public key line).
+
+    `check_public_key` asks for certificates with which the script logs in to see that everything works.
+    """
 
     token: Annotated[str, Meta(max_length=128)]
     host_public_key: Annotated[str, Meta(max_length=8192)]
+    check_public_key: Annotated[str, Meta(max_length=1024)] = ""
 
 
 class EnrolledNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the node's sshd needs: its host certificate and the session authorities, as OpenSSH lines."""
+    """What the node's sshd needs: its host certificate and the session authorities, as OpenSSH lines.
+
+    `check_certificates`: one for each account of the token, in its order, valid for a minute.
+    """
 
     node_id: str
     host_certificate: str
     session_authorities: list[str]
+    check_certificates: list[str] = []
 
 
 class JoinGateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException, NotAuthorizedException
 
 from doorward.api.problem import MEDIA_TYPE, TYPE_PREFIX, FieldProblem, Problem, kind_of
 from doorward.base.errors import DoorwardError
-from doorward.domain.kinds.problems import InvalidDocuments
+from doorward.domain.kinds.positioned import InvalidDocuments
 
 STATUS: Final = {"invalid": 400, "missing": 404, "refused": 403, "conflict": 409, "unavailable": 503}
 TITLES: Final = {

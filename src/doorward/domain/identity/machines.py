@@ -22,7 +22,7 @@ class TokenKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JoinToken:
-    """One kind, one name, one use, ten minutes; stored as a hash."""
+    """One kind, one name, one use, ten minutes; stored as a hash. `accounts`: what a node's token was made for."""
 
     token_hash: bytes
     kind: TokenKind
@@ -32,6 +32,7 @@ class JoinToken:
     created_by: str
     used: datetime | None = None
     bound_key: str = ""
+    accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ here; who verifies with a key does that.
 
 import base64
 import binascii
+import hashlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -139,6 +140,11 @@ def public_key_line(blob: bytes, comment: str = "") -> str:
     name = FieldReader(blob).text(ALGORITHM_BYTES_MAX)
     line = f"{name} {base64.b64encode(blob).decode('ascii')}"
     return f"{line} {comment}" if comment else line
+
+
+def fingerprint(blob: bytes) -> str:
+    """`SHA256:` and unpadded base64, as `ssh-keygen -l` prints it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
 
 
 def _raw_ed25519(reader: FieldReader) -> bytes:

@@ -1,0 +1,135 @@
+"""How access ends inside a transaction: sessions are cut, and live ones are decided anew.
+
+Whatever ends access advances the revocation epoch in the same transaction, so that an opening session that read the
+epoch before either commits first and is found here, or reads the new epoch and the new policy. The gateways learn of it
+through their watch streams.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from doorward.authority.policy import PolicyView, UnknownSubject
+from doorward.authority.ports import Transaction
+from doorward.base.ids import SignInId
+from doorward.domain.access.decide import decide
+from doorward.domain.access.levels import SecondFactor
+from doorward.domain.access.locks import facts_of, locks_hit
+from doorward.domain.access.obligations import Obligations
+from doorward.domain.access.question import Context, Wanted
+from doorward.domain.access.verdict import Allow, Deny, Reason
+from doorward.domain.audit.event import Actor, event
+from doorward.domain.audit.events_people import SIGN_IN_ENDED
+from doorward.domain.audit.events_policy import POLICY_REDECIDED
+from doorward.domain.audit.events_sessions import SESSION_CUT_ORDERED
+from doorward.domain.identity.sign_in import SignIn, SignInEnd
+from doorward.domain.sessions.record import SessionCut, SessionRecord
+from doorward.domain.sessions.states import EndReason, SessionState
+
+MESSAGES = {
+    EndReason.LOCKED: "your access was locked",
+    EndReason.POLICY_CHANGED: "your access changed and no longer covers this session",
+    EndReason.REVOKED: "an administrator ended this session",
+    EndReason.DROPPED: "you signed out",
+}
+
+
+def cut(tx: Transaction, sessions: Iterable[SessionRecord], reason: EndReason, message: str, actor: Actor) -> int:
+    """Order the gateways to end these sessions; answers how many were still open. One epoch for all of them."""
+    moved = [one for one in sessions if tx.sessions.begin_end(one.id, reason, message)]
+    if not moved:
+        return 0
+    epoch = tx.revocation.advance()
+    for one in moved:
+        tx.cuts.add(SessionCut(epoch, one.id, one.gateway_id, reason, message))
+        tx.events.append(
+            event(
+                SESSION_CUT_ORDERED,
+                tx.now,
+                actor,
+                user=one.user_id,
+                node=one.node_id,
+                session=one.id,
+                gateway=one.gateway_id,
+                reason=str(reason),
+                epoch=epoch,
+                message=message,
+            )
+        )
+    return len(moved)
+
+
+def end_sign_ins(tx: Transaction, sign_ins: Iterable[SignIn], reason: SignInEnd, actor: Actor, name: str) -> int:
+    """End sign-ins and every session that was opened under them; answers how many sign-ins were live."""
+    ended: set[SignInId] = set()
+    for sign_in in sign_ins:
+        if not tx.sign_ins.end(sign_in.id, reason, tx.now):
+            continue
+        ended.add(sign_in.id)
+        sessions = [one for one in tx.sessions.live() if one.sign_in_id == sign_in.id]
+        end_reason = EndReason.DROPPED if reason is SignInEnd.SIGNED_OUT else EndReason.REVOKED
+        count = cut(tx, sessions, end_reason, MESSAGES[end_reason], actor)
+        tx.events.append(
+            event(
+                SIGN_IN_ENDED,
+                tx.now,
+                actor,
+                user=sign_in.user_id,
+                sign_in=sign_in.id,
+                reason=str(reason),
+                sessions_ended=count,
+                user_name=name,
+            )
+        )
+    return len(ended)
+
+
+def redecide(tx: Transaction, view: PolicyView, actor: Actor) -> int:
+    """Decide every live session anew on `view`; answers how many were cut. Call it after every change of policy."""
+    live = [one for one in tx.sessions.live() if one.state is not SessionState.ENDING]
+    if not live:
+        return 0
+    count = 0
+    for one in live:
+        found = _verdict(view, one, tx.now)
+        if found is not None:
+            reason, message = found
+            count += cut(tx, [one], reason, message, actor)
+    tx.events.append(
+        event(POLICY_REDECIDED, tx.now, actor, change_counter=max(view.counter, 0), sessions=len(live), cut=count)
+    )
+    return count
+
+
+def _verdict(view: PolicyView, session: SessionRecord, now: datetime) -> tuple[EndReason, str] | None:
+    target = view.targets.get(session.node_id)
+    if target is None:
+        return EndReason.TARGET_CHANGED, "the node was removed"
+    try:
+        prepared = view.prepared(session.user_id, session.sign_in_id)
+    except UnknownSubject:
+        return EndReason.POLICY_CHANGED, MESSAGES[EndReason.POLICY_CHANGED]
+    wanted = Wanted(login=session.login)
+    decision = decide(prepared, target, wanted, view.locks, _context_of(session), now)
+    match decision:
+        case Deny() if Reason.LOCKED in decision.reasons:
+            facts = facts_of(prepared.subject, target=target, wanted=wanted, session_id=session.id)
+            message = next((lock.message for lock in locks_hit(view.locks, facts, now) if lock.message), "")
+            return EndReason.LOCKED, f"locked: {message}" if message else MESSAGES[EndReason.LOCKED]
+        case Deny():
+            return EndReason.POLICY_CHANGED, MESSAGES[EndReason.POLICY_CHANGED]
+        case Allow():
+            frozen = Obligations.load(session.obligations)
+            if frozen.merge(decision.obligations) != frozen:
+                return EndReason.POLICY_CHANGED, "what your access obliges became stricter; connect again"
+    return None
+
+
+def _context_of(session: SessionRecord) -> Context:
+    # The factor that was owed when the session opened was given then; its age is not asked about again.
+    return Context(
+        mfa=SecondFactor.WEBAUTHN,
+        source_address=session.source,
+        signed_in_from=str(session.facts.get("signed_in_from", "")) or None,
+        session_id=session.id,
+        basis=session.basis,
+    )

@@ -1,0 +1,61 @@
+"""Nobody gives what they do not hold.
+
+Rights are given with roles: by assigning a role to a user, by changing what a role says, and by handing out the code
+with which someone becomes a user. The one exception: an administrator may make someone else an auditor, since `admin`
+itself does not hold `recording: play` and nobody could ever be the first to hold it (decision record 0021).
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from doorward.authority.callers import UserCaller
+from doorward.authority.policy import PolicyView
+from doorward.base.errors import Refused
+from doorward.base.ids import UserId
+from doorward.domain.access.rights import rights_not_held
+from doorward.domain.access.role import Role
+from doorward.domain.kinds.user import User
+
+APPOINTED: Final = "auditor"
+APPOINTER: Final = "admin"
+
+
+class GivesTooMuch(Refused):
+    """The change would give a right that the giver does not hold."""
+
+    code = "gives_too_much"
+
+
+class LastAdministrator(Refused):
+    """The change would leave nobody who can administer."""
+
+    code = "last_administrator"
+
+
+def check_role_change(giver: Sequence[Role], before: Sequence[Role], after: Sequence[Role], what: str) -> None:
+    """`GivesTooMuch` when going from `before` to `after` gives a right that the giver lacks."""
+    lacking = rights_not_held(giver, before=before, after=after)
+    if lacking:
+        named = ", ".join(f"{right.resource}: {right.verb}" for right in lacking[:5])
+        raise GivesTooMuch(f"changing {what}: it would give rights that you do not hold ({named})")
+
+
+def check_user_change(view: PolicyView, caller: UserCaller, user_id: UserId, before: User | None, after: User) -> None:
+    """The same for the roles of a user."""
+    giver = view.roles_of(view.users[caller.user_id][1])
+    had = view.roles_of(before) if before is not None else ()
+    gets = view.roles_of(after)
+    appoints = any(role.name == APPOINTER for role in giver) and user_id != caller.user_id
+    judged = tuple(role for role in gets if not (appoints and role.name == APPOINTED))
+    check_role_change(giver, had, judged, "a user's roles")
+
+
+def check_gives(view: PolicyView, caller: UserCaller, user: User) -> None:
+    """Handing out a code for `user` gives everything that its roles give."""
+    check_user_change(view, caller, UserId(""), None, user)
+
+
+def check_administrator_left(view: PolicyView) -> None:
+    """`LastAdministrator` unless somebody who is not disabled holds `admin`."""
+    if not any(APPOINTER in user.roles and not user.disabled for _, user in view.users.values()):
+        raise LastAdministrator("this would leave no administrator")

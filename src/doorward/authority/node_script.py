@@ -1,0 +1,38 @@
+"""The script that prepares a node: a fixed text behind a head of quoted values."""
+
+import shlex
+from dataclasses import dataclass
+from importlib.resources import files
+
+from doorward.base.ids import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptFacts:
+    """What differs from node to node; every value is quoted for the shell."""
+
+    node_id: NodeId
+    node_name: str
+    logins: tuple[str, ...]
+    url: str
+    token: str
+    root_pem: str
+    gateways: tuple[str, ...]
+    exclusive: bool
+
+
+def setup_script(facts: ScriptFacts) -> str:
+    """A POSIX shell script; it holds a one-time token."""
+    values = {
+        "DOORWARD_NODE_ID": facts.node_id,
+        "DOORWARD_NODE_NAME": facts.node_name,
+        "DOORWARD_LOGINS": " ".join(facts.logins),
+        "DOORWARD_URL": facts.url,
+        "DOORWARD_TOKEN": facts.token,
+        "DOORWARD_GATEWAYS": ",".join(facts.gateways),
+        "DOORWARD_EXCLUSIVE": "yes" if facts.exclusive else "no",
+        "DOORWARD_ROOT_PEM": facts.root_pem,
+    }
+    head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+    body = files("doorward.authority").joinpath("node_setup.sh").read_text(encoding="utf-8")
+    return f"#!/bin/sh\n{head}\n{body}"

@@ -1,0 +1,98 @@
+"""How authority and gateways stay in contact: leases, and the watch by which endings reach sessions.
+
+Both run on one connection each, all the time; a gateway that hears nothing closes by itself when its lease is over.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Final
+
+from doorward.api.bodies.gateway_calls import Cut, GatewayTrust, Lease, RenewLease, WatchMessage
+from doorward.authority.callers import GatewayCaller
+from doorward.authority.jobs.leases import end_presumed
+from doorward.authority.noting import note
+from doorward.authority.ports import Transaction
+from doorward.authority.services import Services
+from doorward.base.errors import Missing
+from doorward.domain.audit.event import Actor, Subjects
+from doorward.domain.audit.events_machines import GATEWAY_LEASE_REGAINED
+from doorward.domain.identity.machines import LEASE_LENGTH
+from doorward.domain.sessions.record import SessionCut
+from doorward.domain.sessions.states import EndReason, SessionState
+
+LIVE_MAX: Final = 20_000
+HEARTBEAT_SECONDS: Final = 1.0
+# A session is in the gateway's list from the moment it gets its plan; this covers the answer's way.
+UNSEEN_AFTER: Final = timedelta(seconds=15)
+
+
+async def gateway_trust(services: Services, caller: GatewayCaller) -> GatewayTrust:
+    """What the gateway checks users against, and under which names it is known."""
+
+    def work(tx: Transaction) -> Sequence[str]:
+        gateway = tx.gateways.get(caller.gateway_id)
+        if gateway is None:
+            raise Missing("looking for a gateway: there is none of that id")
+        return gateway.names
+
+    return GatewayTrust(
+        installation_id=services.installation_id,
+        gateway_id=caller.gateway_id,
+        user_authorities=list(services.keys.user_ssh),
+        names=list(await services.store.read(work)),
+        authority_names=list(services.names),
+        node_suffix=services.node_suffix,
+    )
+
+
+async def renew_lease(services: Services, caller: GatewayCaller, said: RenewLease) -> Lease:
+    """Ten more seconds; settles which sessions are still alive on either side."""
+    here = frozenset(said.live[:LIVE_MAX])
+
+    def work(tx: Transaction) -> Lease:
+        gateway = tx.gateways.get(caller.gateway_id)
+        if gateway is None or gateway.disabled:
+            raise Missing("looking for a gateway: there is none of that id")
+        if gateway.lease_until is not None and gateway.lease_until < tx.now:
+            fields = {"name": gateway.name, "lost_seconds": int((tx.now - gateway.lease_until).total_seconds())}
+            note(
+                tx,
+                GATEWAY_LEASE_REGAINED,
+                Actor.gateway(gateway.id),
+                fields,
+                Subjects(gateway=gateway.id),
+            )
+        tx.gateways.renew_lease(gateway.id, tx.now + LEASE_LENGTH)
+        known = {one.id: one for one in tx.sessions.live_of_gateway(gateway.id)}
+        for one in known.values():
+            settled = one.state is SessionState.OPENING or one.opened + UNSEEN_AFTER > tx.now
+            if one.id not in here and not settled:
+                end_presumed(tx, one, EndReason.GATEWAY_LOST, "not on its gateway any more")
+        return Lease(
+            remaining_seconds=LEASE_LENGTH.total_seconds(),
+            epoch=tx.revocation.current(),
+            unknown=sorted(one for one in here if one not in known),
+        )
+
+    return await services.store.write(work)
+
+
+async def watch(services: Services, caller: GatewayCaller, after_epoch: int) -> AsyncIterator[WatchMessage]:
+    """Everything after `after_epoch` for this gateway, at once, then whatever is cut, and a heartbeat each second."""
+    seen = after_epoch
+    last_said = float("-inf")
+
+    def work(tx: Transaction) -> tuple[int, Sequence[SessionCut]]:
+        gateway = tx.gateways.get(caller.gateway_id)
+        if gateway is None or gateway.disabled:
+            raise Missing("looking for a gateway: there is none of that id")
+        return tx.revocation.current(), tx.cuts.after(caller.gateway_id, seen)
+
+    while True:
+        epoch, cuts = await services.store.read(work)
+        now = services.clock.elapsed_seconds()
+        if epoch != seen or now - last_said >= HEARTBEAT_SECONDS:
+            yield WatchMessage(epoch, [Cut(one.session_id, str(one.reason), one.message, one.epoch) for one in cuts])
+            seen = max(epoch, seen)
+            last_said = now
+        await services.bell.wait()

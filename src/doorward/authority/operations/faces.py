@@ -1,0 +1,50 @@
+"""Host certificates for the names that a gateway shows: its own, and (for jump connections) any node's.
+
+Minted for unknown names exactly as for known ones, so that nobody learns from it which nodes exist.
+"""
+
+import re
+from typing import Final
+
+from doorward.api.bodies.gateway_calls import Faces, MintFaces
+from doorward.authority.callers import GatewayCaller
+from doorward.authority.ports import Transaction
+from doorward.authority.services import Services
+from doorward.base.errors import Missing, Refused
+
+FACE_SECONDS: Final = 600.0
+_NODE_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+
+
+class NotItsName(Refused):
+    """The gateway asked for a name that is neither its own nor a node's."""
+
+    code = "not_its_name"
+
+
+def may_show(name: str, own_names: frozenset[str], node_suffix: str) -> bool:
+    """Whether a gateway with these names may show `name`."""
+    if name in own_names:
+        return True
+    label, dot, suffix = name.partition(".")
+    return bool(dot) and suffix == node_suffix and _NODE_NAME.fullmatch(label) is not None
+
+
+async def mint_faces(services: Services, caller: GatewayCaller, wanted: MintFaces) -> Faces:
+    """One certificate per name, or none at all."""
+
+    def work(tx: Transaction) -> frozenset[str]:
+        gateway = tx.gateways.get(caller.gateway_id)
+        if gateway is None:
+            raise Missing("looking for a gateway: there is none of that id")
+        return frozenset(gateway.names)
+
+    own = await services.store.read(work)
+    for name in wanted.names:
+        if not may_show(name, own, services.node_suffix):
+            raise NotItsName("minting a face: this gateway may not show that name")
+    signed = [
+        await services.signer.sign_face_host(gateway_id=caller.gateway_id, name=name, public_key=wanted.public_key)
+        for name in wanted.names
+    ]
+    return Faces([one.certificate for one in signed], FACE_SECONDS)

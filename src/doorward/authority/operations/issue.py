@@ -1,0 +1,122 @@
+"""What a proven user gets: one sign-in, an SSH and an X.509 certificate for keys made on the client.
+
+The certificates are signed first and count only once the sign-in is stored with their serials, in the transaction that
+also spends the factor: a code that was raced leaves nothing usable behind.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509 import load_pem_x509_csr
+
+from doorward.api.bodies.sign_ins import Keys, SignedIn
+from doorward.api.signer.messages import SignedSsh
+from doorward.authority.callers import Peer
+from doorward.authority.ports import StoredResource, Transaction
+from doorward.authority.services import Services
+from doorward.authority.throttle import network_of
+from doorward.base.clock import to_micros
+from doorward.base.errors import Invalid
+from doorward.base.ids import SignInId, UserId, new_id
+from doorward.domain.audit.event import Actor, Event, Subjects
+from doorward.domain.audit.events_people import USER_SIGNED_IN
+from doorward.domain.certificates.x509_check import to_pem
+from doorward.domain.certificates.x509_issue import public_key_of_csr
+from doorward.domain.identity.sign_in import SignIn
+from doorward.wire.ssh.public_key import parse_public_key_line, public_key_line
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Whom the factors proved, how, and for how long."""
+
+    user: StoredResource
+    method: str
+    length: timedelta
+    client: str
+    peer: Peer
+
+
+@dataclass(frozen=True, slots=True)
+class ClientKeys:
+    """The client's public keys: an SSH blob, and DER SubjectPublicKeyInfo."""
+
+    ssh: bytes
+    x509: bytes
+
+
+def client_keys(keys: Keys) -> ClientKeys:
+    """Parse what a client sent; a request for an X.509 certificate must be signed with its own key."""
+    blob = parse_public_key_line(keys.ssh_public_key)
+    try:
+        request = load_pem_x509_csr(keys.x509_request_pem.encode())
+    except ValueError as error:
+        raise Invalid("reading the client's keys: the certificate request can not be read") from error
+    return ClientKeys(blob, public_key_of_csr(request.public_bytes(serialization.Encoding.DER)))
+
+
+async def issue(services: Services, proven: Proven, keys: ClientKeys, spend: Callable[[Transaction], None]) -> SignedIn:
+    """Sign, then store sign-in, `spend` and event in one transaction. `spend` raises to undo everything."""
+    user_id = UserId(proven.user.id)
+    identity = SignInId(new_id(services.entropy))
+    ssh = await services.signer.sign_user_ssh(
+        user_id=user_id, sign_in_id=identity, public_key=keys.ssh, lifetime=proven.length
+    )
+    tls = await services.signer.issue_user_x509(
+        user_id=user_id, sign_in_id=identity, public_key=keys.x509, lifetime=proven.length
+    )
+
+    def work(tx: Transaction) -> tuple[datetime, list[str]]:
+        spend(tx)
+        sign_in = SignIn(
+            id=identity,
+            user_id=user_id,
+            created=tx.now,
+            expires=tx.now + proven.length,
+            ssh_serial=ssh.serial,
+            x509_serial=tls.serial,
+            method=proven.method,
+            source=proven.peer.source,
+            client=proven.client,
+        )
+        tx.sign_ins.add(sign_in)
+        tx.events.append(_event(services, tx, proven, sign_in, ssh))
+        names = [name for gateway in tx.gateways.list() if not gateway.disabled for name in gateway.names]
+        return sign_in.expires, list(dict.fromkeys(names))
+
+    expires, names = await services.store.write(work)
+    chain = to_pem(tls.certificate) + to_pem(tls.intermediate)
+    return SignedIn(
+        user_id=user_id,
+        user_name=proven.user.name,
+        sign_in_id=identity,
+        expires=expires.isoformat(),
+        ssh_certificate=public_key_line(ssh.certificate, proven.user.name),
+        x509_chain_pem=chain,
+        x509_root_pem=to_pem(services.keys.x509_root),
+        face_authorities=[public_key_line(blob) for blob in services.keys.face_host],
+        gateway_names=names,
+        node_suffix=services.node_suffix,
+        installation_id=services.installation_id,
+    )
+
+
+def _event(services: Services, tx: Transaction, proven: Proven, sign_in: SignIn, ssh: SignedSsh) -> Event:
+    found = services.policy.view(tx).users.get(sign_in.user_id)
+    fields: dict[str, Any] = {
+        "method": sign_in.method,
+        "ssh_serial": str(sign_in.ssh_serial),
+        "x509_serial": sign_in.x509_serial,
+        "ssh_key_id": ssh.key_id,
+        "source_network": network_of(sign_in.source),
+        "until_micros": to_micros(sign_in.expires),
+        "user_name": proven.user.name,
+        "source": sign_in.source,
+        "client": sign_in.client,
+        "roles": list(found[1].roles) if found is not None else [],
+    }
+    subjects = Subjects(user=sign_in.user_id, sign_in=sign_in.id)
+    return Event(USER_SIGNED_IN, to_micros(tx.now), Actor.user(sign_in.user_id), subjects, fields)

@@ -1,0 +1,153 @@
+"""How a node becomes reachable: its set-up script, the key that it shows with a one-time token, or a typed fingerprint.
+
+There is no silent first use: until one of the two has happened, a node is unverified and nothing connects to it.
+"""
+
+import ipaddress
+import re
+from typing import Final
+
+from doorward.api.bodies.administration import EnrolledNode, EnrolNode, NodeSetup, NodeSetupScript, PinHostKey
+from doorward.api.bodies.resources import ResourceView
+from doorward.authority.callers import Peer, UserCaller
+from doorward.authority.node_script import ScriptFacts, setup_script
+from doorward.authority.noting import note
+from doorward.authority.operations.resources import view_of
+from doorward.authority.operations.tokens import NewToken, add_token, draw_token, look_at, spend
+from doorward.authority.ports import StoredResource, Transaction
+from doorward.authority.rights import require
+from doorward.authority.services import Services
+from doorward.base.clock import to_micros
+from doorward.base.errors import Invalid, Missing
+from doorward.base.ids import NodeId, SessionId, new_id
+from doorward.domain.audit.event import Actor, Subjects
+from doorward.domain.audit.events_machines import NODE_ENROLLED, NODE_KEY_PINNED, NODE_SETUP_TOKEN_ISSUED
+from doorward.domain.certificates.principals import checked_login
+from doorward.domain.certificates.x509_check import to_pem
+from doorward.domain.identity.machines import HostVerification, NodeHost, TokenKind
+from doorward.wire.errors import RemoteProtocolError
+from doorward.wire.ssh.public_key import fingerprint, parse_public_key, parse_public_key_line, public_key_line
+
+_FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
+_URL: Final = re.compile(r"https://[A-Za-z0-9.\-\[\]:]{1,300}", re.ASCII)
+HOST_KEY_KINDS: Final = frozenset({"ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"})
+
+
+async def node_setup(services: Services, caller: UserCaller, name: str, said: NodeSetup) -> NodeSetupScript:
+    """A script with a fresh token, for these accounts."""
+    logins = tuple(dict.fromkeys(checked_login(login) for login in said.logins))
+    if _URL.fullmatch(said.url) is None:
+        raise Invalid("setting up a node: the address of the authority is https://HOST:PORT")
+    token = draw_token(services.entropy)
+
+    def work(tx: Transaction) -> NodeSetupScript:
+        require(services, tx, caller, "node", "update")
+        stored = _stored(tx, name)
+        actor = Actor.user(caller.user_id)
+        new = NewToken(token, TokenKind.NODE, stored.name, stored.id, logins)
+        row = add_token(tx, new, actor)
+        fields = {"name": stored.name, "logins": list(logins), "expires_micros": to_micros(row.expires)}
+        note(tx, NODE_SETUP_TOKEN_ISSUED, actor, fields, _subjects(stored))
+        facts = ScriptFacts(
+            node_id=NodeId(stored.id),
+            node_name=stored.name,
+            logins=logins,
+            url=said.url,
+            token=token,
+            root_pem=to_pem(services.keys.x509_root),
+            gateways=_gateway_addresses(tx),
+            exclusive=said.exclusive,
+        )
+        return NodeSetupScript(setup_script(facts), row.expires.isoformat())
+
+    return await services.store.write(work)
+
+
+async def enrol_node(services: Services, peer: Peer, said: EnrolNode) -> EnrolledNode:
+    """The set-up script's call: spends the token for this host key, and answers a host certificate for it.
+
+    With a check key, also one session certificate for each account of the token, so that the script can log in for real
+    before the old ways in are touched: whoever holds the token is root on the node already.
+    """
+    blob = host_key(said.host_public_key)
+    check = parse_public_key_line(said.check_public_key) if said.check_public_key else None
+    row = await services.store.read(lambda tx: look_at(tx, said.token, TokenKind.NODE))
+    node_id = NodeId(row.target_id)
+    signed = await services.signer.sign_node_host(node_id=node_id, public_key=blob)
+
+    def work(tx: Transaction) -> None:
+        stored = tx.resources.by_id("node", node_id)
+        if stored is None:
+            raise Missing("enrolling a node: it was removed meanwhile")
+        shown = fingerprint(blob)
+        spend(tx, said.token, TokenKind.NODE, shown, peer.source)
+        tx.node_hosts.put(NodeHost(node_id, shown, blob, HostVerification.TOKEN, tx.now, node_id))
+        fields = {"name": stored.name, "fingerprint": shown, "source": peer.source}
+        note(tx, NODE_ENROLLED, Actor.node(node_id), fields, _subjects(stored))
+
+    await services.store.write(work)
+    checks: list[str] = []
+    for login in row.accounts if check is not None else ():
+        one = await services.signer.sign_session_ssh(
+            session_id=SessionId(new_id(services.entropy)), node_id=node_id, login=login, public_key=check or b""
+        )
+        checks.append(public_key_line(one.certificate, "doorward-check"))
+    return EnrolledNode(
+        node_id=node_id,
+        host_certificate=public_key_line(signed.certificate, row.name),
+        session_authorities=[public_key_line(one, "doorward-session") for one in services.keys.session_ssh],
+        check_certificates=checks,
+    )
+
+
+def host_key(line: str) -> bytes:
+    """The blob of an OpenSSH public key line of a host."""
+    blob = parse_public_key_line(line)
+    try:
+        kind, _ = parse_public_key(blob)
+    except RemoteProtocolError as error:
+        raise Invalid("reading a host key: it can not be read") from error
+    if kind not in HOST_KEY_KINDS:
+        raise Invalid("reading a host key: an Ed25519, ECDSA P-256 or RSA key is expected")
+    return blob
+
+
+def _gateway_addresses(tx: Transaction) -> tuple[str, ...]:
+    names = {name for gateway in tx.gateways.list() for name in gateway.names}
+    return tuple(sorted(name for name in names if _is_address(name)))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+async def pin_host_key(services: Services, caller: UserCaller, name: str, said: PinHostKey) -> ResourceView:
+    """An administrator vouches for the key of this fingerprint."""
+    if _FINGERPRINT.fullmatch(said.fingerprint) is None:
+        raise Invalid("pinning a host key: SHA256: and 43 characters are expected, as ssh-keygen -l prints them")
+
+    def work(tx: Transaction) -> ResourceView:
+        require(services, tx, caller, "node", "update")
+        stored = _stored(tx, name)
+        host = NodeHost(NodeId(stored.id), said.fingerprint, b"", HostVerification.FINGERPRINT, tx.now, caller.user_id)
+        tx.node_hosts.put(host)
+        fields = {"name": stored.name, "fingerprint": said.fingerprint}
+        note(tx, NODE_KEY_PINNED, Actor.user(caller.user_id), fields, _subjects(stored))
+        return view_of(stored)
+
+    return await services.store.write(work)
+
+
+def _stored(tx: Transaction, name: str) -> StoredResource:
+    stored = tx.resources.get("node", name)
+    if stored is None:
+        raise Missing(f"looking for node/{name}: there is none")
+    return stored
+
+
+def _subjects(stored: StoredResource) -> Subjects:
+    return Subjects(node=stored.id, resource=stored.id)

@@ -1,0 +1,151 @@
+"""Opens one session on the user's own signed proof: the heart of the product.
+
+Nothing here believes the gateway: who, which node and which account come from the verified bytes. The epoch is read
+before the policy in one transaction, each proof opens one session once, and decision and session are in the log before
+the gateway gets a plan. A refusal says the same, after the same time, whether the node exists or not.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from doorward.api.bodies.gateway_calls import OpenSession, SessionPlan
+from doorward.authority.callers import GatewayCaller
+from doorward.authority.operations.admission import (
+    Admitted,
+    Asked,
+    admit,
+    factor_step,
+    refuse,
+)
+from doorward.authority.operations.proofs import Claim, proven_claim
+from doorward.authority.ports import Transaction
+from doorward.authority.services import Services
+from doorward.base.errors import Refused, Unavailable
+from doorward.base.ids import SessionId, new_id
+from doorward.domain.access.obligations import Obligations
+from doorward.domain.certificates.principals import node_principal
+from doorward.domain.sessions.record import SessionRecord
+from doorward.domain.sessions.states import EndReason
+
+REFUSAL_SECONDS: Final = 0.12
+REPLAY_WITHIN: Final = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What was decided and stored; only signing is still to be done."""
+
+    session: SessionRecord
+    admitted: Admitted
+
+
+async def open_session(services: Services, caller: GatewayCaller, wanted: OpenSession) -> SessionPlan:
+    """A plan, or `Refused` with the line that the user may see."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    try:
+        return await _open(services, caller, wanted)
+    except Refused:
+        # The same time for what does not exist, what is forbidden and what is broken: measured from the same start.
+        await asyncio.sleep(max(0.0, begun + REFUSAL_SECONDS - loop.time()))
+        raise
+
+
+async def _open(services: Services, caller: GatewayCaller, wanted: OpenSession) -> SessionPlan:
+    claim = await proven_claim(services, caller, wanted)
+    step = await factor_step(services, claim, wanted.factor_code)
+    identity = SessionId(new_id(services.entropy))
+
+    def work(tx: Transaction) -> Opened | Refused:
+        earlier = tx.sessions.by_proof(claim.proof_digest)
+        if earlier is not None and not _is_retry(tx, earlier, caller, claim):
+            return refuse(tx, caller, claim, "proof_used")
+        epoch = tx.revocation.read_for_open()
+        asked = Asked(claim=claim, caller=caller, session_id=identity, epoch=epoch, factor=step)
+        admitted = admit(services, tx, asked)
+        if isinstance(admitted, Refused):
+            return admitted
+        if earlier is not None:
+            return Opened(earlier, admitted)
+        record = admitted.record
+        if not tx.sessions.add(record):
+            return refuse(tx, caller, claim, "proof_used")
+        for one in admitted.events:
+            tx.events.append(one)
+        return Opened(record, admitted)
+
+    found = await services.store.write(work)
+    if isinstance(found, Refused):
+        raise found
+    return await _plan(services, found, wanted)
+
+
+def _is_retry(tx: Transaction, earlier: SessionRecord, caller: GatewayCaller, claim: Claim) -> bool:
+    # The gateway did not hear our answer and asks again with the same key: the SSH session id is the idempotency key.
+    return (
+        earlier.gateway_id == caller.gateway_id
+        and earlier.facts.get("session_key") == claim.session_key_digest
+        and earlier.started is None
+        and earlier.ended is None
+        and earlier.end_reason is None
+        and earlier.opened + REPLAY_WITHIN > tx.now
+    )
+
+
+def extensions_of(obligations: Obligations) -> tuple[str, ...]:
+    """What the session certificate carries, so that the node enforces the plan as well."""
+    given = ["permit-pty"] if obligations.permit_shell or obligations.permit_exec else []
+    if obligations.port_forwarding_local or obligations.port_forwarding_remote:
+        given.append("permit-port-forwarding")
+    if obligations.forward_agent:
+        given.append("permit-agent-forwarding")
+    return tuple(given)
+
+
+async def _plan(services: Services, opened: Opened, wanted: OpenSession) -> SessionPlan:
+    session, admitted = opened.session, opened.admitted
+    try:
+        signed = await services.signer.sign_session_ssh(
+            session_id=session.id,
+            node_id=session.node_id,
+            login=session.login,
+            public_key=wanted.session_public_key,
+            extensions=extensions_of(admitted.obligations),
+        )
+    except Unavailable:
+        await services.store.write(lambda tx: _never_opened(tx, session))
+        raise
+    return SessionPlan(
+        session_id=session.id,
+        node_id=session.node_id,
+        node_name=session.node_name,
+        address=admitted.address,
+        login=session.login,
+        user_id=session.user_id,
+        user_name=session.user_name,
+        basis=session.basis,
+        certificate=signed.certificate,
+        node_host_authorities=list(services.keys.node_host),
+        host_principal=node_principal(session.node_id),
+        host_key=admitted.host.host_key,
+        host_key_fingerprint=admitted.host.fingerprint,
+        obligations=dict(admitted.obligations.dump()),
+        remaining_seconds=max(0.0, (session.deadline - services.clock.now()).total_seconds()),
+        epoch=session.epoch,
+        recording_level=session.level_asked,
+        installation_id=services.installation_id,
+    )
+
+
+def _never_opened(tx: Transaction, session: SessionRecord) -> None:
+    tx.sessions.end(
+        session.id,
+        EndReason.UPSTREAM_CLOSED,
+        tx.now,
+        level_achieved="none",
+        bytes_in=0,
+        bytes_out=0,
+        facts={**session.facts, "not_signed": True},
+    )

@@ -1,0 +1,70 @@
+"""What someone may reach, and why: lists and explanations, cut to what the asker may know of.
+
+One predicate, `may_know`, stands behind all of it: what it hides does not exist for the asker.
+"""
+
+from doorward.api.bodies.access import Explain, Explanation, ReachableNode
+from doorward.authority.callers import UserCaller
+from doorward.authority.policy import PolicyView
+from doorward.authority.ports import Transaction
+from doorward.authority.rights import has_right, require
+from doorward.authority.services import Services
+from doorward.base.errors import Missing
+from doorward.base.ids import SignInId, UserId
+from doorward.domain.access.decide import decide, logins_on
+from doorward.domain.access.explain import explain
+from doorward.domain.access.known import may_know
+from doorward.domain.access.prepared import Prepared
+from doorward.domain.access.question import Context, Target, Wanted
+from doorward.domain.access.verdict import Allow
+
+_NOWHERE = Target(kind="node", id="", name="", labels={})
+
+
+async def list_nodes(services: Services, caller: UserCaller) -> list[ReachableNode]:
+    """The nodes that the caller may know of, with the accounts open to them now."""
+    return await services.store.read(lambda tx: reachable_nodes(services, tx, caller))
+
+
+def reachable_nodes(services: Services, tx: Transaction, caller: UserCaller) -> list[ReachableNode]:
+    """The same inside a transaction; equal to deciding each node and login one by one."""
+    view = services.policy.view(tx)
+    prepared = view.prepared(caller.user_id, caller.sign_in_id)
+    verified = {host.node_id for host in tx.node_hosts.list()}
+    found: list[ReachableNode] = []
+    for name in sorted(view.node_names):
+        target = view.targets[view.node_names[name]]
+        logins = logins_on(prepared, target, view.locks, tx.now)
+        if logins or may_know(prepared, target, tx.now):
+            found.append(ReachableNode(name, dict(target.labels), list(logins), target.id in verified))
+    return found
+
+
+async def explain_access(services: Services, caller: UserCaller, said: Explain) -> Explanation:
+    """Whether it would open, and why; for somebody else it needs the right to read users and roles."""
+
+    def work(tx: Transaction) -> Explanation:
+        view = services.policy.view(tx)
+        prepared = _of_whom(services, tx, view, caller, said.user)
+        target = view.targets.get(view.node_names.get(said.node, ""), _NOWHERE)
+        sees_all = has_right(services, tx, caller, "role", "read") and has_right(services, tx, caller, "node", "read")
+        knows = target is not _NOWHERE and (sees_all or may_know(prepared, target, tx.now))
+        context = Context(sign_in_ends=None, signed_in_from=caller.source, source_address=caller.source)
+        decision = decide(prepared, target, Wanted(login=said.login), view.locks, context, tx.now)
+        lines = list(explain(decision, target, Wanted(login=said.login), knows=knows, overseer=sees_all))
+        if isinstance(decision, Allow) and knows:
+            return Explanation(True, lines, dict(decision.obligations.dump()))
+        return Explanation(False, lines)
+
+    return await services.store.read(work)
+
+
+def _of_whom(services: Services, tx: Transaction, view: PolicyView, caller: UserCaller, name: str | None) -> Prepared:
+    if name is None or name == caller.user_name:
+        return view.prepared(caller.user_id, caller.sign_in_id)
+    require(services, tx, caller, "user", "read")
+    require(services, tx, caller, "role", "read")
+    found = view.user_named(name.lower())
+    if found is None:
+        raise Missing(f"looking for a user: there is no {name}")
+    return view.prepared(UserId(found[0].id), SignInId(""))

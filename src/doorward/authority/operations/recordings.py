@@ -1,0 +1,151 @@
+"""Recordings: taken from gateways by offset, sealed and signed, listed and read by those who may.
+
+Each viewing is an audit event before the first byte leaves, and needs `recording: play`, which the built-in
+administrator does not hold. One's own recordings are listed without a right, and played with it.
+"""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from doorward.api.bodies.gateway_calls import RecordingSize, SealRecording
+from doorward.authority.callers import GatewayCaller, UserCaller
+from doorward.authority.noting import note
+from doorward.authority.operations.session_life import own_session, subjects_of
+from doorward.authority.ports import RecordingRow, Transaction
+from doorward.authority.rights import has_right, require
+from doorward.authority.services import Services
+from doorward.base.errors import Invalid, Missing
+from doorward.base.ids import SessionId, checked_id
+from doorward.domain.audit.event import Actor
+from doorward.domain.audit.events_sessions import RECORDING_EXPORTED, RECORDING_SEALED, RECORDING_VIEWED
+from doorward.domain.sessions.record import SessionRecord
+
+CHUNK_BYTES: Final = 256 * 1024
+LIST_MAX: Final = 1000
+MANIFEST_BYTES_MAX: Final = 4 * 1024 * 1024
+PURPOSES: Final = {"play": RECORDING_VIEWED, "export": RECORDING_EXPORTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording and the session that it is of."""
+
+    row: RecordingRow
+    session: SessionRecord
+
+
+async def append_recording(
+    services: Services, caller: GatewayCaller, session_id: str, offset: int, data: bytes
+) -> RecordingSize:
+    """Store bytes at `offset`; sending the same again changes nothing. Answers how many bytes are held."""
+
+    def check(tx: Transaction) -> RecordingRow | None:
+        session = own_session(tx, caller, session_id)
+        return tx.recordings.get(session.id)
+
+    row = await services.store.read(check)
+    identity = SessionId(session_id)
+    if row is None:
+        started = services.clock.now()
+        await services.store.write(lambda tx: _begin(tx, RecordingRow(identity, started)))
+    size = await services.recordings.append(identity, offset, data)
+    return RecordingSize(size)
+
+
+def _begin(tx: Transaction, row: RecordingRow) -> None:
+    if tx.recordings.get(row.session_id) is None:
+        tx.recordings.add(row)
+
+
+async def seal_recording(services: Services, caller: GatewayCaller, session_id: str, said: SealRecording) -> None:
+    """Check size and digest against what is stored, sign, close it for good; the second time changes nothing."""
+    if len(json.dumps(said.manifest)) > MANIFEST_BYTES_MAX:
+        raise Invalid("sealing a recording: the manifest is too long")
+    row = await services.store.read(lambda tx: tx.recordings.get(own_session(tx, caller, session_id).id))
+    if row is None:
+        raise Missing("sealing a recording: nothing was stored of it")
+    if row.sealed is not None:
+        return
+    await services.recordings.seal(row.session_id, said.size_bytes, said.digest)
+    signed = await services.signer.sign_manifest(
+        session_id=row.session_id, digest=said.digest, size_bytes=said.size_bytes
+    )
+
+    def work(tx: Transaction) -> None:
+        session = own_session(tx, caller, session_id)
+        tx.recordings.grow(session.id, said.size_bytes)
+        if not tx.recordings.seal(session.id, tx.now, said.digest, said.manifest, signed.signature):
+            return
+        fields = {
+            "sha256": said.digest.hex(),
+            "size_bytes": said.size_bytes,
+            "level_achieved": session.level_achieved,
+        }
+        actor = Actor.gateway(caller.gateway_id)
+        note(tx, RECORDING_SEALED, actor, fields, subjects_of(session))
+
+    await services.store.write(work)
+
+
+async def list_recordings(services: Services, caller: UserCaller, limit: int) -> Sequence[Recording]:
+    """Newest first: all for those with `recording: list`, else one's own."""
+
+    def work(tx: Transaction) -> list[Recording]:
+        every = has_right(services, tx, caller, "recording", "list")
+        found: list[Recording] = []
+        for row in tx.recordings.list(LIST_MAX):
+            session = tx.sessions.get(row.session_id)
+            if session is not None and (every or session.user_id == caller.user_id):
+                found.append(Recording(row, session))
+        return found[: max(1, min(limit, LIST_MAX))]
+
+    return await services.store.read(work)
+
+
+async def get_recording(services: Services, caller: UserCaller, session_id: str) -> Recording:
+    """One recording's facts; the same answer for another's as for none."""
+    return await services.store.read(lambda tx: _visible(services, tx, caller, session_id, "read"))
+
+
+def _visible(services: Services, tx: Transaction, caller: UserCaller, session_id: str, verb: str) -> Recording:
+    identity = SessionId(checked_id(session_id))
+    session = tx.sessions.get(identity)
+    own = session is not None and session.user_id == caller.user_id
+    if verb == "play" or not own:
+        require(services, tx, caller, "recording", verb)
+    row = tx.recordings.get(identity)
+    if session is None or row is None:
+        raise Missing("looking for a recording: there is none of that session")
+    return Recording(row, session)
+
+
+async def recording_content(
+    services: Services, caller: UserCaller, session_id: str, purpose: str
+) -> AsyncIterator[bytes]:
+    """The container's bytes. The viewing is in the log before this returns."""
+    viewed = PURPOSES.get(purpose)
+    if viewed is None:
+        raise Invalid("reading a recording: the purpose is play or export")
+
+    def work(tx: Transaction) -> Recording:
+        found = _visible(services, tx, caller, session_id, "play")
+        fields = {"user_name": caller.user_name, "source": caller.source}
+        actor = Actor.user(caller.user_id)
+        note(tx, viewed, actor, fields, subjects_of(found.session))
+        return found
+
+    found = await services.store.write(work)
+    size = await services.recordings.size(found.row.session_id)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        offset = 0
+        while offset < size:
+            data = await services.recordings.read(found.row.session_id, offset, min(CHUNK_BYTES, size - offset))
+            if not data:
+                return
+            offset += len(data)
+            yield data
+
+    return chunks()

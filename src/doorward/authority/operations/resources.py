@@ -1,0 +1,252 @@
+"""Declared things: validated whole, then stored whole, in one transaction with their events; or not at all.
+
+Every change is decided on what it would make of the whole policy: who would gain rights that the caller does not hold,
+whether an administrator is left, which live sessions lose their ground. A lock cuts what it names here.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from doorward.api.bodies.resources import Applied, Apply, Change, ResourceView, SourceFile
+from doorward.authority.callers import UserCaller
+from doorward.authority.changes import check_change, check_removal
+from doorward.authority.endings import end_sign_ins, redecide
+from doorward.authority.noting import note
+from doorward.authority.ports import StoredResource, Transaction
+from doorward.authority.rights import require
+from doorward.authority.services import Services
+from doorward.base.clock import to_micros
+from doorward.base.errors import Conflict, Invalid, Missing
+from doorward.base.ids import PersonId, UserId, new_id
+from doorward.domain.access.lint import lint
+from doorward.domain.audit.event import Actor, Subjects
+from doorward.domain.audit.events_policy import (
+    LOCK_CREATED,
+    LOCK_DELETED,
+    RESOURCE_CREATED,
+    RESOURCE_DELETED,
+    RESOURCE_UPDATED,
+)
+from doorward.domain.identity.sign_in import SignInEnd
+from doorward.domain.kinds.positioned import InvalidDocuments, Problem
+from doorward.domain.kinds.registry import KINDS, Declared, dump, parse_documents
+
+DOCUMENTS_MAX: Final = 2000
+
+
+class StaleRevision(Conflict):
+    """The thing was changed since the caller read it."""
+
+    code = "stale_revision"
+
+
+async def apply(services: Services, caller: UserCaller, said: Apply) -> Applied:
+    """Every document of every file, or none."""
+    documents = parse_files(said.files)
+
+    def work(tx: Transaction) -> list[Change]:
+        return store_documents(services, tx, caller, documents)
+
+    if said.dry_run:
+        return Applied(await _rehearse(services, work))
+    changes = await services.store.write(work)
+    services.bell.ring()
+    return Applied(changes)
+
+
+class _Rehearsed(Exception):
+    def __init__(self, changes: list[Change]) -> None:
+        super().__init__("rehearsed")
+        self.changes = changes
+
+
+async def _rehearse(services: Services, work: Any) -> list[Change]:
+    def undo(tx: Transaction) -> None:
+        raise _Rehearsed(work(tx))
+
+    try:
+        await services.store.write(undo)
+    except _Rehearsed as done:
+        return done.changes
+    raise AssertionError("a rehearsal always undoes itself")
+
+
+def parse_files(files: Sequence[SourceFile]) -> tuple[Declared, ...]:
+    """All documents, with every problem of every file reported at once by `InvalidDocuments`."""
+    documents: list[Declared] = []
+    problems: list[Problem] = []
+    for one in files:
+        try:
+            documents.extend(parse_documents(one.text, one.name))
+        except InvalidDocuments as error:
+            problems.extend(error.problems)
+    seen: dict[tuple[str, str], Declared] = {}
+    for declared in documents:
+        first = seen.setdefault((declared.kind, declared.name), declared)
+        if first is not declared:
+            text = f"{declared.kind} {declared.name} stands in {first.file}:{first.line} as well"
+            problems.append(Problem(declared.file, declared.line, "metadata.name", text))
+    if problems:
+        raise InvalidDocuments(problems)
+    if len(documents) > DOCUMENTS_MAX:
+        raise Invalid(f"applying: at most {DOCUMENTS_MAX} documents at once")
+    return tuple(documents)
+
+
+def store_documents(
+    services: Services, tx: Transaction, caller: UserCaller, documents: Sequence[Declared]
+) -> list[Change]:
+    """Inside a transaction: rights, revisions, rows, events, then what the changes mean for what is live."""
+    before = services.policy.view(tx)
+    changes = [_store(services, tx, caller, one) for one in documents]
+    after = services.policy.fresh(tx)
+    check_change(before, after, caller, documents)
+    actor = Actor.user(caller.user_id)
+    for one in documents:
+        if one.kind == "user" and one.value.disabled:
+            stored, _ = after.users[after.user_names[one.name]]
+            live = tx.sign_ins.live_of(UserId(stored.id), tx.now)
+            end_sign_ins(tx, live, SignInEnd.USER_DISABLED, actor, stored.name)
+    if any(change.action != "unchanged" for change in changes):
+        redecide(tx, after, actor)
+    return changes
+
+
+def _store(services: Services, tx: Transaction, caller: UserCaller, one: Declared) -> Change:
+    body = dump(one.value)
+    digest = hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
+    earlier = tx.resources.get(one.kind, one.name)
+    actor = Actor.user(caller.user_id)
+    if earlier is None:
+        require(services, tx, caller, one.kind, "create")
+        if one.revision not in {None, 0}:
+            raise StaleRevision(
+                f"applying {one.kind}/{one.name}: there is none any more (you read revision {one.revision})"
+            )
+        stored = StoredResource(one.kind, one.name, new_id(services.entropy), 1, body, tx.now)
+        if not tx.resources.insert(stored):
+            raise Conflict(f"applying {one.kind}/{one.name}: somebody created it just now")
+        if one.kind == "user":
+            tx.persons.add(PersonId(new_id(services.entropy)), UserId(stored.id))
+        _note(tx, actor, RESOURCE_CREATED, stored, digest)
+        if one.kind == "lock":
+            _note_lock(tx, actor, stored, one)
+        return Change(one.kind, one.name, stored.id, 1, "created", _warnings(one))
+    require(services, tx, caller, one.kind, "update")
+    if one.revision is not None and one.revision != earlier.revision:
+        raise StaleRevision(
+            f"applying {one.kind}/{one.name}: you read revision {one.revision}, it is {earlier.revision} now"
+        )
+    if dict(earlier.body) == body:
+        return Change(one.kind, one.name, earlier.id, earlier.revision, "unchanged", _warnings(one))
+    stored = StoredResource(one.kind, one.name, earlier.id, earlier.revision + 1, body, tx.now)
+    if not tx.resources.update(stored, expected_revision=earlier.revision):
+        raise StaleRevision(f"applying {one.kind}/{one.name}: somebody changed it just now")
+    _note(tx, actor, RESOURCE_UPDATED, stored, digest)
+    return Change(one.kind, one.name, stored.id, stored.revision, "updated", _warnings(one))
+
+
+def _warnings(one: Declared) -> list[str]:
+    return [f"{each.field}: {each.message}" for each in lint(one.value)] if one.kind == "role" else []
+
+
+def _note(tx: Transaction, actor: Actor, kind: Any, stored: StoredResource, digest: str) -> None:
+    fields: dict[str, Any] = {"kind": stored.kind, "name": stored.name, "revision": stored.revision}
+    if digest:
+        fields["body_sha256"] = digest
+    note(tx, kind, actor, fields, _subjects(stored))
+
+
+def _subjects(stored: StoredResource) -> Subjects:
+    if stored.kind == "user":
+        return Subjects(resource=stored.id, user=stored.id)
+    if stored.kind == "node":
+        return Subjects(resource=stored.id, node=stored.id)
+    return Subjects(resource=stored.id)
+
+
+def _note_lock(tx: Transaction, actor: Actor, stored: StoredResource, one: Declared) -> None:
+    lock = one.value
+    fields: dict[str, Any] = {"name": stored.name, "target": dict(lock.target), "message": lock.message}
+    if lock.expires is not None:
+        fields["expires_micros"] = to_micros(lock.expires)
+    note(tx, LOCK_CREATED, actor, fields, _subjects(stored))
+
+
+async def delete_resource(services: Services, caller: UserCaller, kind: str, name: str, revision: int | None) -> Change:
+    """Remove one thing and whatever stands on it alone; its id is never given again."""
+    _known_kind(kind)
+
+    def work(tx: Transaction) -> Change:
+        require(services, tx, caller, kind, "delete")
+        before = services.policy.view(tx)
+        stored = tx.resources.get(kind, name)
+        if stored is None:
+            raise Missing(f"removing {kind}/{name}: there is none")
+        if revision is not None and revision != stored.revision:
+            raise StaleRevision(f"removing {kind}/{name}: it is revision {stored.revision} now")
+        actor = Actor.user(caller.user_id)
+        if kind == "user":
+            live = tx.sign_ins.live_of(UserId(stored.id), tx.now)
+            end_sign_ins(tx, live, SignInEnd.USER_DISABLED, actor, stored.name)
+            tx.passwords.delete(UserId(stored.id))
+            tx.totp.delete_all(UserId(stored.id))
+            tx.invitations.revoke_all(UserId(stored.id), tx.now)
+        if not tx.resources.delete(kind, stored.id, expected_revision=stored.revision):
+            raise StaleRevision(f"removing {kind}/{name}: somebody changed it just now")
+        after = services.policy.fresh(tx)
+        check_removal(before, after, caller, kind, name)
+        _note(tx, actor, RESOURCE_DELETED, stored, "")
+        if kind == "lock":
+            fields = {"name": stored.name, "target": _lock_target(before, name)}
+            note(tx, LOCK_DELETED, actor, fields, _subjects(stored))
+        redecide(tx, after, actor)
+        return Change(kind, name, stored.id, stored.revision, "deleted")
+
+    change = await services.store.write(work)
+    services.bell.ring()
+    return change
+
+
+def _lock_target(view: Any, name: str) -> dict[str, str]:
+    return next((dict(lock.target) for lock in view.locks if lock.name == name), {})
+
+
+async def list_resources(services: Services, caller: UserCaller, kind: str) -> list[ResourceView]:
+    """Everything of a kind, by name."""
+    _known_kind(kind)
+
+    def work(tx: Transaction) -> list[ResourceView]:
+        require(services, tx, caller, kind, "list")
+        return [view_of(one) for one in sorted(tx.resources.list(kind), key=lambda one: one.name)]
+
+    return await services.store.read(work)
+
+
+async def get_resource(services: Services, caller: UserCaller, kind: str, name: str) -> ResourceView:
+    """One thing."""
+    _known_kind(kind)
+
+    def work(tx: Transaction) -> ResourceView:
+        require(services, tx, caller, kind, "read")
+        found = tx.resources.get(kind, name)
+        if found is None:
+            raise Missing(f"looking for {kind}/{name}: there is none")
+        return view_of(found)
+
+    return await services.store.read(work)
+
+
+def view_of(stored: StoredResource) -> ResourceView:
+    """The document with its revision in metadata, so that it can be edited and applied as it is."""
+    body: Mapping[str, Any] = stored.body
+    document = {**body, "metadata": {**body["metadata"], "revision": stored.revision}}
+    return ResourceView(stored.kind, stored.name, stored.id, stored.revision, document)
+
+
+def _known_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise Missing(f"looking for {kind}: there is no such kind; known are {', '.join(sorted(KINDS))}")

@@ -1,0 +1,133 @@
+"""What a gateway reports of its sessions: started, what happened inside, ended.
+
+A gateway may speak of its own sessions only, and only in the types of event that the catalogue opens to gateways.
+"""
+
+from typing import Any, Final
+
+from doorward.api.bodies.gateway_calls import SessionEnded, SessionNotes, SessionStarted
+from doorward.authority.callers import GatewayCaller
+from doorward.authority.noting import note
+from doorward.authority.ports import Transaction
+from doorward.authority.services import Services
+from doorward.base.errors import Conflict, Invalid, Missing
+from doorward.base.ids import SessionId, checked_id
+from doorward.domain.audit.catalogue import BY_NAME
+from doorward.domain.audit.event import Actor, Subjects
+from doorward.domain.audit.events_sessions import SESSION_ENDED, SESSION_STARTED
+from doorward.domain.sessions.record import SessionRecord
+from doorward.domain.sessions.states import EndReason, SessionState
+
+FACT_TEXT_MAX: Final = 512
+FACTS_MAX: Final = 32
+# Started and ended have calls of their own, which move the state; as mere notes they would say what is not so.
+_NOT_AS_NOTES: Final = frozenset({SESSION_STARTED.name, SESSION_ENDED.name})
+
+
+def own_session(tx: Transaction, caller: GatewayCaller, session_id: str) -> SessionRecord:
+    """The gateway's own session; another's is as missing as none."""
+    found = tx.sessions.get(SessionId(checked_id(session_id)))
+    if found is None or found.gateway_id != caller.gateway_id:
+        raise Missing("looking for a session: this gateway has none of that id")
+    return found
+
+
+def subjects_of(session: SessionRecord) -> Subjects:
+    """What an event about a session is searched by."""
+    return Subjects(
+        user=session.user_id,
+        node=session.node_id,
+        session=session.id,
+        sign_in=session.sign_in_id,
+        gateway=session.gateway_id,
+    )
+
+
+def bounded_facts(facts: dict[str, Any]) -> dict[str, Any]:
+    """Small plain values only; anything else is refused, since it is shown to people later."""
+    if len(facts) > FACTS_MAX:
+        raise Invalid("reading facts of a session: too many")
+    for name, value in facts.items():
+        fits = isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= FACT_TEXT_MAX)
+        if not fits or len(name) > 64:
+            raise Invalid("reading facts of a session: short texts and numbers are expected")
+    return facts
+
+
+async def session_started(services: Services, caller: GatewayCaller, session_id: str, said: SessionStarted) -> None:
+    """Opening → active."""
+
+    def work(tx: Transaction) -> None:
+        session = own_session(tx, caller, session_id)
+        facts = {
+            **session.facts,
+            "host_key": said.host_key_fingerprint,
+            "host_verified_by": said.host_verified_by,
+            "upstream_version": said.upstream_version[:FACT_TEXT_MAX],
+        }
+        if not tx.sessions.start(session.id, tx.now, facts):
+            raise Conflict(f"starting a session: it is {session.state}")
+        note(
+            tx,
+            SESSION_STARTED,
+            Actor.gateway(caller.gateway_id),
+            {"node_key": said.host_key_fingerprint},
+            subjects_of(session),
+        )
+
+    await services.store.write(work)
+
+
+async def session_notes(services: Services, caller: GatewayCaller, session_id: str, said: SessionNotes) -> None:
+    """Audit events from inside a session."""
+
+    def work(tx: Transaction) -> None:
+        session = own_session(tx, caller, session_id)
+        if session.state is SessionState.ENDED:
+            raise Conflict("noting what happened in a session: it has ended")
+        for one in said.notes:
+            known = BY_NAME.get(one.type)
+            if known is None or not known.from_gateway or known.name in _NOT_AS_NOTES:
+                raise Invalid("noting what happened in a session: a gateway does not report events of that type")
+            note(tx, known, Actor.gateway(caller.gateway_id), one.fields, subjects_of(session))
+
+    await services.store.write(work)
+
+
+async def session_ended(services: Services, caller: GatewayCaller, session_id: str, said: SessionEnded) -> None:
+    """Any live state → ended, once; told twice, the second changes nothing."""
+    try:
+        reason = EndReason(said.reason)
+    except ValueError as error:
+        raise Invalid("ending a session: the reason is not one of the closed list") from error
+    facts = bounded_facts(said.facts)
+
+    def work(tx: Transaction) -> None:
+        session = own_session(tx, caller, session_id)
+        ended = tx.sessions.end(
+            session.id,
+            reason,
+            tx.now,
+            level_achieved=said.level_achieved,
+            bytes_in=said.bytes_in,
+            bytes_out=said.bytes_out,
+            facts={**session.facts, **facts},
+        )
+        if not ended:
+            return
+        note(
+            tx,
+            SESSION_ENDED,
+            Actor.gateway(caller.gateway_id),
+            {
+                "reason": str(session.end_reason or reason),
+                "level_achieved": said.level_achieved,
+                "how": "reported",
+                "bytes_in": said.bytes_in,
+                "bytes_out": said.bytes_out,
+            },
+            subjects_of(session),
+        )
+
+    await services.store.write(work)
+    services.bell.ring()

@@ -1,0 +1,127 @@
+"""Codes for users: inviting someone, and resetting someone who lost a factor.
+
+A reset ends every sign-in and session of the user, removes all factors, and answers a fresh code. Nobody gets a code
+for a user whose roles give more than the giver holds.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from doorward.api.bodies.administration import IssuedCode
+from doorward.authority.callers import UserCaller
+from doorward.authority.endings import end_sign_ins
+from doorward.authority.giving import check_gives
+from doorward.authority.noting import note
+from doorward.authority.policy import PolicyView
+from doorward.authority.ports import StoredResource, Transaction
+from doorward.authority.services import Services
+from doorward.base.clock import to_micros
+from doorward.base.entropy import Entropy
+from doorward.base.errors import Conflict, Missing
+from doorward.base.ids import UserId, new_id
+from doorward.domain.audit.event import Actor, Subjects
+from doorward.domain.audit.events_people import USER_INVITED, USER_RESET
+from doorward.domain.identity.invitation import (
+    INVITATION_LIFETIME,
+    Invitation,
+    InvitationPurpose,
+    hash_code,
+    new_code,
+)
+from doorward.domain.identity.sign_in import SignInEnd
+from doorward.domain.kinds.user import User
+
+RESET_LIFETIME: Final = timedelta(hours=1)
+
+
+class AlreadyEnrolled(Conflict):
+    """The user has factors; a new code would replace them, which is a reset."""
+
+    code = "already_enrolled"
+
+
+@dataclass(frozen=True, slots=True)
+class NewCode:
+    """A code about to be given: the row's id, the code itself, what it does and for how long."""
+
+    id: str
+    code: str
+    purpose: InvitationPurpose
+    lifetime: timedelta
+
+
+def add_invitation(tx: Transaction, user: StoredResource, new: NewCode, actor: Actor) -> Invitation:
+    """Store a code's hash and note it; open codes of the user are spent."""
+    user_id = UserId(user.id)
+    tx.invitations.revoke_all(user_id, tx.now)
+    invitation = Invitation(
+        id=new.id,
+        code_hash=hash_code(new.code),
+        user_id=user_id,
+        purpose=new.purpose,
+        expires=tx.now + new.lifetime,
+        created_by=actor.id or str(actor.kind),
+    )
+    tx.invitations.add(invitation)
+    fields = {
+        "purpose": str(new.purpose),
+        "expires_micros": to_micros(invitation.expires),
+        "user_name": user.name,
+    }
+    note(tx, USER_INVITED, actor, fields, Subjects(user=user_id))
+    return invitation
+
+
+def draw_code(entropy: Entropy, purpose: InvitationPurpose, lifetime: timedelta) -> NewCode:
+    """A fresh code."""
+    return NewCode(new_id(entropy), new_code(entropy), purpose, lifetime)
+
+
+async def invite_user(services: Services, caller: UserCaller, name: str) -> IssuedCode:
+    """A code for a user without factors."""
+    return await services.store.write(lambda tx: invite(services, tx, caller, name))
+
+
+def invite(services: Services, tx: Transaction, caller: UserCaller, name: str) -> IssuedCode:
+    """The same, inside a transaction that has just declared the user."""
+    view = services.policy.fresh(tx)
+    stored, user = _found(view, name)
+    check_gives(view, caller, user)
+    if tx.passwords.get(UserId(stored.id)) is not None:
+        raise AlreadyEnrolled(f"inviting {name}: they have signed up already; dw users reset {name} starts over")
+    new = draw_code(services.entropy, InvitationPurpose.ENROL, INVITATION_LIFETIME)
+    invitation = add_invitation(tx, stored, new, Actor.user(caller.user_id))
+    return IssuedCode(stored.name, new.code, invitation.expires.isoformat(), services.keys.pin)
+
+
+async def reset_user(services: Services, caller: UserCaller, name: str) -> IssuedCode:
+    """Remove all factors, end everything that is live, and answer a code to start over with."""
+
+    def work(tx: Transaction) -> IssuedCode:
+        view = services.policy.view(tx)
+        stored, user = _found(view, name)
+        check_gives(view, caller, user)
+        user_id = UserId(stored.id)
+        actor = Actor.user(caller.user_id)
+        live = tx.sign_ins.live_of(user_id, tx.now)
+        ended = end_sign_ins(tx, live, SignInEnd.USER_RESET, actor, stored.name)
+        tx.passwords.delete(user_id)
+        removed = tx.totp.delete_all(user_id)
+        tx.failures.clear(user_id)
+        new = draw_code(services.entropy, InvitationPurpose.RESET, RESET_LIFETIME)
+        invitation = add_invitation(tx, stored, new, actor)
+        fields = {"sign_ins_ended": ended, "factors_removed": removed, "user_name": stored.name}
+        note(tx, USER_RESET, actor, fields, Subjects(user=user_id))
+        return IssuedCode(stored.name, new.code, invitation.expires.isoformat(), services.keys.pin)
+
+    issued = await services.store.write(work)
+    services.bell.ring()
+    return issued
+
+
+def _found(view: PolicyView, name: str) -> tuple[StoredResource, User]:
+    found = view.user_named(name.lower())
+    if found is None:
+        raise Missing(f"looking for a user: there is no {name}")
+    return found

@@ -1,0 +1,155 @@
+"""What is declared, parsed, as one consistent view; made anew when something changed.
+
+Each operation asks for the view inside its own transaction, so that it decides on what that transaction sees. Parsed
+values are kept per (id, revision), and a user's prepared roles per view, so that a change costs what changed.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from doorward.authority.ports import StoredResource, Transaction
+from doorward.base.errors import DoorwardError, Refused
+from doorward.base.ids import SignInId, UserId
+from doorward.domain.access.built_in import BUILT_IN_ROLES
+from doorward.domain.access.locks import Lock
+from doorward.domain.access.prepared import Prepared, prepare
+from doorward.domain.access.question import Subject, Target
+from doorward.domain.access.role import Role
+from doorward.domain.kinds.node import Node
+from doorward.domain.kinds.registry import load_body
+from doorward.domain.kinds.user import User
+
+PREPARED_MAX: Final = 4096
+
+
+class UnknownSubject(Refused):
+    """The user is gone, or disabled, or holds a role that does not exist: nothing opens."""
+
+    code = "unknown_subject"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A stored thing and its parsed value."""
+
+    stored: StoredResource
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyView:
+    """Everything declared, at one value of the change counter."""
+
+    counter: int
+    users: Mapping[str, tuple[StoredResource, User]]
+    user_names: Mapping[str, str]
+    roles: Mapping[str, Role]
+    nodes: Mapping[str, tuple[StoredResource, Node]]
+    node_names: Mapping[str, str]
+    locks: tuple[Lock, ...]
+    targets: Mapping[str, Target]
+    _prepared: dict[tuple[str, str], Prepared] = field(default_factory=dict)
+
+    def user_named(self, name: str) -> tuple[StoredResource, User] | None:
+        """The user of that name."""
+        found = self.user_names.get(name)
+        return self.users.get(found) if found else None
+
+    def node_named(self, name: str) -> tuple[StoredResource, Node] | None:
+        """The node of that name."""
+        found = self.node_names.get(name)
+        return self.nodes.get(found) if found else None
+
+    def roles_of(self, user: User) -> tuple[Role, ...]:
+        """The roles a user holds; `UnknownSubject` when one of them does not exist, since it may have held a deny."""
+        try:
+            return tuple(self.roles[name] for name in user.roles)
+        except KeyError as error:
+            raise UnknownSubject("deciding: the user holds a role that does not exist") from error
+
+    def prepared(self, user_id: UserId, sign_in_id: SignInId) -> Prepared:
+        """A user's roles with traits filled in; `UnknownSubject` for one who may do nothing at all."""
+        ready = self._prepared.get((user_id, sign_in_id))
+        if ready is not None:
+            return ready
+        found = self.users.get(user_id)
+        if found is None or found[1].disabled:
+            raise UnknownSubject("deciding: there is no such user, or not any more")
+        stored, user = found
+        subject = Subject(
+            user_id=user_id,
+            user_name=stored.name,
+            roles=self.roles_of(user),
+            traits=user.traits,
+            sign_in_id=sign_in_id or None,
+        )
+        if len(self._prepared) >= PREPARED_MAX:
+            self._prepared.clear()
+        self._prepared[user_id, sign_in_id] = ready = prepare(subject)
+        return ready
+
+
+class PolicyCache:
+    """Holds the newest view; safe to use from the store's threads."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._parsed: dict[tuple[str, str], Declared] = {}
+        self._view: PolicyView | None = None
+
+    def view(self, tx: Transaction) -> PolicyView:
+        """The view that belongs to what `tx` sees."""
+        counter = tx.resources.change_counter()
+        with self._guard:
+            if self._view is None or self._view.counter != counter:
+                self._view = self._build(tx, counter)
+            return self._view
+
+    def fresh(self, tx: Transaction) -> PolicyView:
+        """A view of uncommitted changes of `tx` itself; never kept."""
+        with self._guard:
+            return self._build(tx, -1)
+
+    def _build(self, tx: Transaction, counter: int) -> PolicyView:
+        kept: dict[tuple[str, str], Declared] = {}
+        found = {kind: self._load(tx, kind, kept) for kind in ("user", "role", "node", "lock")}
+        if counter >= 0:
+            self._parsed = kept
+        roles = dict(BUILT_IN_ROLES)
+        roles.update({one.stored.name: one.value for one in found["role"]})
+        return PolicyView(
+            counter=counter,
+            users={one.stored.id: (one.stored, one.value) for one in found["user"]},
+            user_names={one.stored.name: one.stored.id for one in found["user"]},
+            roles=roles,
+            nodes={one.stored.id: (one.stored, one.value) for one in found["node"]},
+            node_names={one.stored.name: one.stored.id for one in found["node"]},
+            locks=tuple(one.value for one in found["lock"]),
+            targets={one.stored.id: _target(one) for one in found["node"]},
+        )
+
+    def _load(self, tx: Transaction, kind: str, kept: dict[tuple[str, str], Declared]) -> list[Declared]:
+        ready: list[Declared] = []
+        for stored in tx.resources.list(kind):
+            before = self._parsed.get((kind, stored.id))
+            if before is not None and before.stored.revision == stored.revision and before.stored.name == stored.name:
+                declared = before
+            else:
+                declared = Declared(stored, _parse(kind, stored))
+            kept[kind, stored.id] = declared
+            ready.append(declared)
+        return ready
+
+
+def _parse(kind: str, stored: StoredResource) -> Any:
+    try:
+        return load_body(kind, stored.body)
+    except DoorwardError as error:
+        # A stored policy that no longer loads must not be skipped: it may be a deny. All doors shut until it is mended.
+        raise Refused(f"reading the stored {kind} {stored.name}: it does not load any more") from error
+
+
+def _target(one: Declared) -> Target:
+    return Target(kind="node", id=one.stored.id, name=one.stored.name, labels=one.value.labels)

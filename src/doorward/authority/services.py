@@ -1,0 +1,66 @@
+"""What operations share in one authority process."""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from doorward.api.signer.client import SignerClient
+from doorward.api.signer.messages import KnownKeys
+from doorward.authority.bell import Bell
+from doorward.authority.passwords import Passwords
+from doorward.authority.policy import PolicyCache
+from doorward.authority.ports import AuditLog, RecordingStore, Store
+from doorward.authority.throttle import SignInThrottle
+from doorward.base.clock import Clock
+from doorward.base.entropy import Entropy
+from doorward.base.ids import InstallationId
+from doorward.domain.certificates.purposes import Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKeys:
+    """The signer's public halves, read once at start. SSH keys are RFC 4253 blobs, X.509 is DER."""
+
+    user_ssh: tuple[bytes, ...]
+    session_ssh: tuple[bytes, ...]
+    node_host: tuple[bytes, ...]
+    face_host: tuple[bytes, ...]
+    x509_root: bytes
+    x509_user: tuple[bytes, ...]
+    x509_gateway: tuple[bytes, ...]
+    x509_authority: tuple[bytes, ...]
+    pin: str
+
+    @classmethod
+    def of(cls, known: KnownKeys) -> Self:
+        """The keys as operations look at them."""
+        return cls(
+            user_ssh=known.public_keys(Purpose.USER_SSH),
+            session_ssh=known.public_keys(Purpose.SESSION_SSH),
+            node_host=known.public_keys(Purpose.NODE_HOST),
+            face_host=known.public_keys(Purpose.FACE_HOST),
+            x509_root=known.root(),
+            x509_user=known.certificates(Purpose.X509_USER),
+            x509_gateway=known.certificates(Purpose.X509_GATEWAY),
+            x509_authority=known.certificates(Purpose.X509_AUTHORITY),
+            pin=known.root_pin(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Explicit dependencies of every operation."""
+
+    installation_id: InstallationId
+    store: Store
+    log: AuditLog
+    signer: SignerClient
+    keys: PublicKeys
+    recordings: RecordingStore
+    clock: Clock
+    entropy: Entropy
+    names: tuple[str, ...]
+    node_suffix: str
+    throttle: SignInThrottle
+    passwords: Passwords = field(default_factory=Passwords)
+    policy: PolicyCache = field(default_factory=PolicyCache)
+    bell: Bell = field(default_factory=Bell)
