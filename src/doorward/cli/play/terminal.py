@@ -78,9 +78,9 @@ def play(
 ) -> PlayEnd:
     """Replay a recording, one stream of it or all.
 
-    `open_frames` gives its frames from the start each time it is called. `source` (default: standard input) and `output`
-    (default: standard output) may be terminals or not. Keys: space pauses, left and right go five seconds, + and -
-    change the speed, q quits.
+    `open_frames` gives its frames from the start each time it is called. `source` (default: standard input) and
+    `output` (default: standard output) may be terminals or not. Keys: space pauses, left and right go five seconds,
+    + and - change the speed, q quits.
     """
     descriptor = sys.stdin.fileno() if source is None else source
     sink = sys.stdout.buffer if output is None else output
