@@ -14,6 +14,7 @@ BAD = [
     (tidy.without_docstring, ""),
     (tidy.banned_words, f"x = 1  # {WORD}: finish\n"),
     (tidy.banned_words, "# good enough for" + " now\n"),
+    (tidy.banned_words, "def stub() -> None: ...\n"),
     (tidy.banned_words, "raise NotImplemented" + "Error\n"),
     (tidy.skipped_tests, "import pytest\n\npytest.sk" + "ip('no server')\n"),
     (tidy.skipped_tests, "@pytest.mark.xf" + "ail\ndef test_x(): ...\n"),
@@ -69,6 +70,11 @@ def test_rule_finds_the_bad_sample(rule: object, text: str) -> None:
 def test_rule_passes_the_good_sample(rule: object, text: str) -> None:
     assert callable(rule)
     assert rule("src/doorward/sample.py", text) == []
+
+
+def test_a_double_in_tests_may_be_called_by_its_name() -> None:
+    assert tidy.banned_words("tests/cli/conftest.py", "stub = 1\n") == []
+    assert tidy.banned_words("tests/cli/conftest.py", f"stub = 1  # {WORD}\n")
 
 
 def test_init_with_logic_is_found_and_a_sentence_is_not() -> None:
