@@ -133,6 +133,15 @@ async def test_recovery_leaves_live_recordings_alone() -> None:
     assert await spool.recover("gateway_lost") == []
 
 
+async def test_what_a_crash_while_sealing_or_forgetting_left_is_cleared_away() -> None:
+    disk = Disk()
+    disk.contents["a" * 26 + ".manifest"] = bytearray(b"{}")
+    disk.contents[SESSION_ID + ".manifest.new"] = bytearray(b"{")
+    disk.contents[NAME] = bytearray(encoded(recording()))
+    await spool_on(disk).recover("gateway_lost")
+    assert sorted(disk.contents) == [NAME, SESSION_ID + ".manifest"]
+
+
 async def test_what_is_not_a_recording_of_ours_is_left_alone() -> None:
     disk = Disk()
     disk.contents["notes.dwr"] = bytearray(b"x")
@@ -210,3 +219,38 @@ async def test_a_killed_gateway_leaves_everything_that_it_had_forwarded(tmp_path
     assert len(forwarded) >= 14 * 200
     assert stored.startswith(forwarded)
     assert hashlib.sha256(b"\x00" + data).hexdigest() == found.manifest.digest
+
+
+GREEDY = """
+import resource, sys
+from pathlib import Path
+from doorward.base.clock import SystemClock
+from doorward.domain.recording.levels import RecordingLevel, StreamKind
+from doorward.gateway.recorder.failures import RecorderFailed
+from doorward.gateway.recorder.files import DiskFiles
+from doorward.gateway.recorder.spool import Spool
+from tests.support.recordings import header
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+recorder = Spool(DiskFiles(Path(sys.argv[1])), SystemClock()).open(header(), print)
+stream = recorder.open_stream(StreamKind.SHELL, RecordingLevel.OUTPUT)
+forwarded = 0
+try:
+    while True:
+        recorder.output(stream, bytes(4096))
+        forwarded += 4096
+except RecorderFailed:
+    print(forwarded)
+"""
+
+
+async def test_a_real_short_write_stores_no_half_frame(tmp_path: Path) -> None:
+    directory = tmp_path / "spool"
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", GREEDY, str(directory), stdout=asyncio.subprocess.PIPE
+    )
+    forwarded, _ = await child.communicate()
+    spool = Spool(DiskFiles(directory), ManualClock())
+    [found] = await spool.recover("recorder_failed")
+    assert (directory / NAME).stat().st_size < 100_000
+    assert found.manifest is not None
+    assert found.manifest.content_bytes == int(forwarded) > 90_000

@@ -13,7 +13,7 @@ from doorward.base.errors import Missing
 
 FILE_MODE: Final = 0o600
 DIRECTORY_MODE: Final = 0o700
-_TEMPORARY_SUFFIX: Final = ".new"
+TEMPORARY_SUFFIX: Final = ".new"
 
 Buffer = bytes | bytearray | memoryview
 
@@ -121,7 +121,7 @@ class DiskFiles:
         return sorted(path.name for path in self._directory.iterdir())
 
     def put(self, name: str, data: bytes) -> None:
-        temporary = self._directory / (name + _TEMPORARY_SUFFIX)
+        temporary = self._directory / (name + TEMPORARY_SUFFIX)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         with os.fdopen(os.open(temporary, flags, FILE_MODE), "wb") as file:
             file.write(data)

@@ -15,7 +15,7 @@ from doorward.domain.recording.frames import Header
 from doorward.domain.recording.manifest import MANIFEST_BYTES_MAX, Manifest
 from doorward.gateway.recorder.budget import Account, Budget, RecorderLimits
 from doorward.gateway.recorder.failures import RecorderFailed, SpoolUnreadable
-from doorward.gateway.recorder.files import SpoolFiles
+from doorward.gateway.recorder.files import TEMPORARY_SUFFIX, SpoolFiles
 from doorward.gateway.recorder.recorder import Recorder
 from doorward.gateway.recorder.sealing import MANIFEST_SUFFIX, RECORDING_SUFFIX, seal_torn, seal_whole
 from doorward.gateway.recorder.syncer import Syncer
@@ -95,7 +95,8 @@ class Spool:
 
         One that can not be sealed now is left as it is, for the next call.
         """
-        names = set(await asyncio.to_thread(self._files.names))
+        names = set(await _in_thread(self._files.names))
+        await _in_thread(lambda: self._remove_leftovers(names))
         recovered: list[Recovered] = []
         for session_id in _session_ids(names):
             if session_id not in self._live and session_id + MANIFEST_SUFFIX not in names:
@@ -138,6 +139,16 @@ class Spool:
     def look(self) -> None:
         """See how much of the disk is free now; called each second."""
         self._budget.look()
+
+    def _remove_leftovers(self, names: set[str]) -> None:
+        """Half a manifest, or one whose recording is gone: a crash while sealing or forgetting."""
+        for name in names:
+            session_id, dot, suffix = name.partition(".")
+            if not is_id(session_id) or session_id in self._live:
+                continue
+            is_alone = dot + suffix == MANIFEST_SUFFIX and session_id + RECORDING_SUFFIX not in names
+            if is_alone or name.endswith(TEMPORARY_SUFFIX):
+                self._files.remove(name)
 
     def _seal(self, recorder: Recorder, reason: str) -> Manifest:
         """In a worker thread; nobody else touches the recorder any more."""
