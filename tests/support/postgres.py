@@ -44,7 +44,6 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
             shutil.chown(self.directory, RUN_AS)
-        self._run("initdb", "-D", str(self.directory / "data"), "-U", SUPERUSER, "--auth=trust", "--no-sync")
 
     def url(self, database: str = "postgres", *, driver: str = "postgresql") -> str:
         """A connection URL, e.g. with driver `postgresql+asyncpg` for SQLAlchemy."""
@@ -69,6 +68,8 @@ class Postgres:
 
     def start(self) -> None:
         """Start, and return when the server accepts; `ServerDidNotStartError` otherwise. A restart keeps the port."""
+        if not (self.directory / "data").exists():
+            self._run("initdb", "-D", str(self.directory / "data"), "-U", SUPERUSER, "--auth=trust", "--no-sync")
         for attempt in range(START_TRIES_MAX):
             port = self.port or free_port()
             try:
@@ -93,7 +94,11 @@ class Postgres:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(
