@@ -6,6 +6,7 @@ from typing import Self
 from doorward.api.signer.client import SignerClient
 from doorward.api.signer.messages import KnownKeys
 from doorward.authority.bell import Bell
+from doorward.authority.clock_guard import ClockGuard
 from doorward.authority.passwords import Passwords
 from doorward.authority.policy import PolicyCache
 from doorward.authority.ports import AuditLog, RecordingStore, Store
@@ -64,3 +65,4 @@ class Services:
     passwords: Passwords = field(default_factory=Passwords)
     policy: PolicyCache = field(default_factory=PolicyCache)
     bell: Bell = field(default_factory=Bell)
+    clock_guard: ClockGuard = field(default_factory=ClockGuard)

@@ -60,6 +60,7 @@ def client_keys(keys: Keys) -> ClientKeys:
 
 async def issue(services: Services, proven: Proven, keys: ClientKeys, spend: Callable[[Transaction], None]) -> SignedIn:
     """Sign, then store sign-in, `spend` and event in one transaction. `spend` raises to undo everything."""
+    services.clock_guard.check()
     user_id = UserId(proven.user.id)
     identity = SignInId(new_id(services.entropy))
     ssh = await services.signer.sign_user_ssh(

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from doorward.api.bodies.administration import IssuedCode
+from doorward.api.bodies.administration import AddUser, IssuedCode
 from doorward.authority.callers import UserCaller
 from doorward.authority.endings import end_sign_ins
 from doorward.authority.giving import check_gives
 from doorward.authority.noting import note
+from doorward.authority.operations.resources import store_documents
 from doorward.authority.policy import PolicyView
 from doorward.authority.ports import StoredResource, Transaction
 from doorward.authority.services import Services
@@ -30,6 +31,7 @@ from doorward.domain.identity.invitation import (
     new_code,
 )
 from doorward.domain.identity.sign_in import SignInEnd
+from doorward.domain.kinds.registry import parse_body
 from doorward.domain.kinds.user import User
 
 RESET_LIFETIME: Final = timedelta(hours=1)
@@ -125,3 +127,17 @@ def _found(view: PolicyView, name: str) -> tuple[StoredResource, User]:
     if found is None:
         raise Missing(f"looking for a user: there is no {name}")
     return found
+
+
+async def add_user(services: Services, caller: UserCaller, said: AddUser) -> IssuedCode:
+    """Declare a user with roles, and answer the code with which they sign up."""
+    document = {"kind": "user", "version": "v1", "metadata": {"name": said.name}, "spec": {"roles": said.roles}}
+    declared = parse_body(document, "the call")
+
+    def work(tx: Transaction) -> IssuedCode:
+        if tx.resources.get("user", declared.name) is not None:
+            raise Conflict(f"adding {declared.name}: there is such a user already")
+        store_documents(services, tx, caller, [declared])
+        return invite(services, tx, caller, declared.name)
+
+    return await services.store.write(work)

@@ -1,0 +1,88 @@
+"""The calls by which people and machines are let in: codes, tokens, nodes, gateways, and the public keys."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from litestar import get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.status_codes import HTTP_200_OK
+
+from doorward.api.bodies.administration import (
+    AddUser,
+    Authorities,
+    EnrolledNode,
+    EnrolNode,
+    IssuedCode,
+    IssuedToken,
+    IssueToken,
+    JoinedGateway,
+    JoinGateway,
+    NodeSetup,
+    NodeSetupScript,
+    PinHostKey,
+)
+from doorward.api.bodies.resources import ResourceView
+from doorward.authority.http.access import ACCESS, Access, peer_of
+from doorward.authority.http.user_routes import AnyRequest, user_of
+from doorward.authority.operations import authorities, joining, nodes, users
+from doorward.authority.services import Services
+from doorward.domain.access.rights import Right
+
+_OPEN: Final = {ACCESS: Access.OPEN}
+_SIGNED_IN: Final = {ACCESS: Access.SIGNED_IN}
+_CREATES_USERS: Final = {ACCESS: Right("user", "create")}
+_UPDATES_USERS: Final = {ACCESS: Right("user", "update")}
+_CREATES_NODES: Final = {ACCESS: Right("node", "create")}
+_UPDATES_NODES: Final = {ACCESS: Right("node", "update")}
+
+
+def admin_routes(services: Services) -> Sequence[HTTPRouteHandler]:
+    """All of them, bound to `services`."""
+
+    @post("/v1/users", opt=_CREATES_USERS, status_code=HTTP_200_OK)
+    async def add_user(request: AnyRequest, data: AddUser) -> IssuedCode:
+        return await users.add_user(services, user_of(request), data)
+
+    @post("/v1/users/{name:str}/invitation", opt=_UPDATES_USERS, status_code=HTTP_200_OK)
+    async def invite_user(request: AnyRequest, name: str) -> IssuedCode:
+        return await users.invite_user(services, user_of(request), name)
+
+    @post("/v1/users/{name:str}/reset", opt=_UPDATES_USERS, status_code=HTTP_200_OK)
+    async def reset_user(request: AnyRequest, name: str) -> IssuedCode:
+        return await users.reset_user(services, user_of(request), name)
+
+    @post("/v1/tokens", opt=_CREATES_NODES, status_code=HTTP_200_OK)
+    async def issue_token(request: AnyRequest, data: IssueToken) -> IssuedToken:
+        return await joining.issue_token(services, user_of(request), data)
+
+    @post("/v1/nodes/{name:str}/setup", opt=_UPDATES_NODES, status_code=HTTP_200_OK)
+    async def node_setup(request: AnyRequest, name: str, data: NodeSetup) -> NodeSetupScript:
+        return await nodes.node_setup(services, user_of(request), name, data)
+
+    @post("/v1/nodes/{name:str}/host-key", opt=_UPDATES_NODES, status_code=HTTP_200_OK)
+    async def pin_host_key(request: AnyRequest, name: str, data: PinHostKey) -> ResourceView:
+        return await nodes.pin_host_key(services, user_of(request), name, data)
+
+    @post("/v1/enrol-node", opt=_OPEN, status_code=HTTP_200_OK)
+    async def enrol_node(request: AnyRequest, data: EnrolNode) -> EnrolledNode:
+        return await nodes.enrol_node(services, peer_of(request), data)
+
+    @post("/v1/join-gateway", opt=_OPEN, status_code=HTTP_200_OK)
+    async def join_gateway(request: AnyRequest, data: JoinGateway) -> JoinedGateway:
+        return await joining.join_gateway(services, peer_of(request), data)
+
+    @get("/v1/authorities", opt=_SIGNED_IN)
+    async def list_authorities() -> Authorities:
+        return await authorities.authorities(services)
+
+    return [
+        add_user,
+        invite_user,
+        reset_user,
+        issue_token,
+        node_setup,
+        pin_host_key,
+        enrol_node,
+        join_gateway,
+        list_authorities,
+    ]

@@ -1,0 +1,58 @@
+"""The HTTP application: routes, guard, error answers, limits."""
+
+from typing import Final
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Contact, License
+
+from doorward.authority.http.access import ACCESS, IDENTIFIER_KEY, Access, admit_caller
+from doorward.authority.http.admin_routes import admin_routes
+from doorward.authority.http.gateway_routes import gateway_routes
+from doorward.authority.http.problems import http_error, known_error, unknown_error
+from doorward.authority.http.user_routes import resource_routes, session_routes, sign_in_routes
+from doorward.authority.identify import Identifier
+from doorward.authority.operations.sign_in import VERSION
+from doorward.authority.services import Services
+from doorward.base.errors import DoorwardError
+
+BODY_BYTES_MAX: Final = 8 * 1024 * 1024
+OPENAPI: Final = OpenAPIConfig(
+    title="Doorward",
+    version=VERSION,
+    description="Just-in-time access to infrastructure. Errors are RFC 9457 problem documents.",
+    license=License(name="Apache-2.0", identifier="Apache-2.0"),
+    contact=Contact(name="Doorward"),
+    path="/v1/openapi",
+    use_handler_docstrings=True,
+)
+
+
+def create_app(services: Services) -> Litestar:
+    """The application; every route must say who may call it."""
+    routes = [
+        *sign_in_routes(services),
+        *resource_routes(services),
+        *session_routes(services),
+        *admin_routes(services),
+        *gateway_routes(services),
+    ]
+    for route in routes:
+        if ACCESS not in route.opt:
+            raise AssertionError(f"{route} does not say who may call it")
+    return Litestar(
+        route_handlers=routes,
+        guards=[admit_caller],
+        opt={ACCESS: Access.OPEN},
+        exception_handlers={
+            DoorwardError: known_error,
+            HTTPException: http_error,
+            Exception: unknown_error,
+        },
+        state=State({IDENTIFIER_KEY: Identifier(services)}),
+        request_max_body_size=BODY_BYTES_MAX,
+        openapi_config=OPENAPI,
+        debug=False,
+    )

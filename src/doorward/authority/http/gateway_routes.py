@@ -1,0 +1,110 @@
+"""The closed list of calls that a gateway may make."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, get, post, put
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Stream
+from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
+
+from doorward.api.bodies.gateway_calls import (
+    Faces,
+    GatewayTrust,
+    Lease,
+    MintFaces,
+    OpenSession,
+    RecordingSize,
+    RenewLease,
+    SealRecording,
+    SessionEnded,
+    SessionNotes,
+    SessionPlan,
+    SessionStarted,
+)
+from doorward.authority.callers import GatewayCaller
+from doorward.authority.http.access import ACCESS, CALLER_KEY, Access
+from doorward.authority.operations import contact, faces, open_session, recordings, session_life
+from doorward.authority.services import Services
+from doorward.base.errors import Invalid, Refused
+
+NDJSON: Final = "application/x-ndjson"
+CHUNK_BYTES_MAX: Final = 2 * 1024 * 1024
+_OPT: Final = {ACCESS: Access.GATEWAY}
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def gateway_of(request: AnyRequest) -> GatewayCaller:
+    """The caller that the guard has identified."""
+    caller = request.scope["state"][CALLER_KEY]
+    if not isinstance(caller, GatewayCaller):
+        raise Refused("this call is not for such a caller")
+    return caller
+
+
+def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:  # noqa: C901  (a list of routes)
+    """All of them, bound to `services`."""
+
+    @get("/v1/gateway/trust", opt=_OPT)
+    async def trust(request: AnyRequest) -> GatewayTrust:
+        return await contact.gateway_trust(services, gateway_of(request))
+
+    @post("/v1/gateway/faces", opt=_OPT, status_code=HTTP_200_OK)
+    async def mint_faces(request: AnyRequest, data: MintFaces) -> Faces:
+        return await faces.mint_faces(services, gateway_of(request), data)
+
+    @post("/v1/gateway/sessions", opt=_OPT, status_code=HTTP_200_OK)
+    async def open_one(request: AnyRequest, data: OpenSession) -> SessionPlan:
+        return await open_session.open_session(services, gateway_of(request), data)
+
+    @post("/v1/gateway/sessions/{session_id:str}/started", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
+    async def started(request: AnyRequest, session_id: str, data: SessionStarted) -> None:
+        await session_life.session_started(services, gateway_of(request), session_id, data)
+
+    @post("/v1/gateway/sessions/{session_id:str}/notes", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
+    async def notes(request: AnyRequest, session_id: str, data: SessionNotes) -> None:
+        await session_life.session_notes(services, gateway_of(request), session_id, data)
+
+    @post("/v1/gateway/sessions/{session_id:str}/ended", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
+    async def ended(request: AnyRequest, session_id: str, data: SessionEnded) -> None:
+        await session_life.session_ended(services, gateway_of(request), session_id, data)
+
+    @post("/v1/gateway/lease", opt=_OPT, status_code=HTTP_200_OK)
+    async def lease(request: AnyRequest, data: RenewLease) -> Lease:
+        return await contact.renew_lease(services, gateway_of(request), data)
+
+    @get("/v1/gateway/watch", opt=_OPT)
+    async def watch(request: AnyRequest, after: int = 0) -> Stream:
+        messages = contact.watch(services, gateway_of(request), after)
+
+        async def lines() -> AsyncIterator[bytes]:
+            async for message in messages:
+                yield msgspec.json.encode(message) + b"\n"
+
+        return Stream(lines(), media_type=NDJSON)
+
+    @put("/v1/gateway/recordings/{session_id:str}", opt=_OPT, status_code=HTTP_200_OK)
+    async def append_recording(request: AnyRequest, session_id: str, offset: int) -> RecordingSize:
+        data = await request.body()
+        if len(data) > CHUNK_BYTES_MAX:
+            raise Invalid(f"storing a recording: at most {CHUNK_BYTES_MAX} bytes at once")
+        return await recordings.append_recording(services, gateway_of(request), session_id, offset, data)
+
+    @post("/v1/gateway/recordings/{session_id:str}/seal", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
+    async def seal_recording(request: AnyRequest, session_id: str, data: SealRecording) -> None:
+        await recordings.seal_recording(services, gateway_of(request), session_id, data)
+
+    return [
+        trust,
+        mint_faces,
+        open_one,
+        started,
+        notes,
+        ended,
+        lease,
+        watch,
+        append_recording,
+        seal_recording,
+    ]

@@ -1,0 +1,74 @@
+"""What the authority does by itself: each second leases and overdue sessions, each minute summaries, each day TLS.
+
+A round that fails is logged and tried again at the next; none of them may end the process.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from doorward.authority.jobs.leases import end_overdue, lose_leases
+from doorward.authority.noting import note
+from doorward.authority.ports import Transaction
+from doorward.authority.services import Services
+from doorward.authority.throttle import Summary
+from doorward.base.clock import to_micros
+from doorward.base.errors import DoorwardError
+from doorward.domain.audit.event import ANONYMOUS
+from doorward.domain.audit.events_people import SIGN_IN_FAILED_SUMMARY
+
+SECOND: Final = 1.0
+MINUTE: Final = 60.0
+DAY: Final = 86_400.0
+_log = structlog.get_logger("doorward.jobs")
+
+
+async def each(seconds: float, name: str, round_of: Callable[[], Awaitable[object]]) -> None:
+    """Run one round now and then again after each pause, until cancelled."""
+    while True:
+        try:
+            await round_of()
+        except (DoorwardError, OSError) as error:
+            _log.warning("a round failed", job=name, error=str(error))
+        await asyncio.sleep(seconds)
+
+
+async def watch_sessions(services: Services) -> None:
+    """Leases that ran out, sessions that nobody will report on; writes only when there is something to write."""
+
+    def anything(tx: Transaction) -> bool:
+        return bool(tx.sessions.live()) or any(one.lease_until is not None for one in tx.gateways.list())
+
+    if not await services.store.read(anything):
+        return
+    moved = await services.store.write(lambda tx: lose_leases(tx) + end_overdue(tx))
+    if moved:
+        services.bell.ring()
+
+
+async def write_summaries(services: Services, *, everything: bool = False) -> None:
+    """One event per source and minute for failed sign-ins."""
+    summaries = services.throttle.take_summaries(everything=everything)
+    if summaries:
+        await services.store.write(lambda tx: _summarise(tx, summaries))
+
+
+def _summarise(tx: Transaction, summaries: list[Summary]) -> None:
+    for one in summaries:
+        fields = {
+            "attempts": one.attempts,
+            "first_micros": to_micros(one.first),
+            "last_micros": to_micros(one.last),
+            "reasons": dict(one.reasons),
+            "source": one.source,
+            "names_sample": one.names,
+        }
+        note(tx, SIGN_IN_FAILED_SUMMARY, ANONYMOUS, fields)
+
+
+async def watch_clock(services: Services) -> None:
+    """Compare the wall clock with the log's last time: behind it, nothing is signed (see `ClockGuard`)."""
+    head = await services.log.log_head()
+    services.clock_guard.look(to_micros(services.clock.now()), head.last_at_micros)

@@ -1,0 +1,68 @@
+"""Gateways join with a one-time token; their names become those under which users may reach them."""
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509 import load_pem_x509_csr
+
+from doorward.api.bodies.administration import IssuedToken, IssueToken, JoinedGateway, JoinGateway
+from doorward.authority.callers import Peer, UserCaller
+from doorward.authority.noting import note
+from doorward.authority.operations.tokens import NewToken, add_token, draw_token, look_at, spend
+from doorward.authority.ports import Transaction
+from doorward.authority.rights import require
+from doorward.authority.services import Services
+from doorward.base.errors import Conflict, Invalid
+from doorward.base.ids import GatewayId, new_id
+from doorward.domain.audit.event import Actor, Subjects
+from doorward.domain.audit.events_machines import GATEWAY_JOINED
+from doorward.domain.certificates.principals import checked_host_name
+from doorward.domain.certificates.x509_check import to_pem
+from doorward.domain.certificates.x509_issue import public_key_of_csr
+from doorward.domain.identity.machines import Gateway, TokenKind
+from doorward.domain.kinds.names import plain_name
+
+
+async def issue_token(services: Services, caller: UserCaller, said: IssueToken) -> IssuedToken:
+    """A token for one gateway of that name."""
+    if said.kind != TokenKind.GATEWAY:
+        raise Invalid("making a token: the kind is gateway (a node's token comes with its set-up script)")
+    name = plain_name(said.name)
+    token = draw_token(services.entropy)
+
+    def work(tx: Transaction) -> IssuedToken:
+        require(services, tx, caller, "node", "create")
+        if any(gateway.name == name for gateway in tx.gateways.list()):
+            raise Conflict(f"making a token: there is a gateway {name} already")
+        new = NewToken(token, TokenKind.GATEWAY, name, new_id(services.entropy))
+        row = add_token(tx, new, Actor.user(caller.user_id))
+        return IssuedToken(token, row.expires.isoformat(), services.keys.pin)
+
+    return await services.store.write(work)
+
+
+async def join_gateway(services: Services, peer: Peer, said: JoinGateway) -> JoinedGateway:
+    """Spend the token for this key; the gateway gets its identity."""
+    names = tuple(dict.fromkeys(checked_host_name(name) for name in said.names))
+    try:
+        request = load_pem_x509_csr(said.x509_request_pem.encode())
+    except ValueError as error:
+        raise Invalid("joining: the certificate request can not be read") from error
+    public_key = public_key_of_csr(request.public_bytes(serialization.Encoding.DER))
+    row = await services.store.read(lambda tx: look_at(tx, said.token, TokenKind.GATEWAY))
+    gateway_id = GatewayId(row.target_id)
+    issued = await services.signer.issue_gateway_x509(gateway_id=gateway_id, public_key=public_key)
+
+    def work(tx: Transaction) -> None:
+        spend(tx, said.token, TokenKind.GATEWAY, issued.serial, peer.source)
+        gateway = Gateway(gateway_id, row.name, names, tx.now, issued.serial)
+        if not tx.gateways.add(gateway):
+            raise Conflict(f"joining: there is a gateway {row.name} already")
+        fields = {"name": row.name, "x509_serial": issued.serial, "names": list(names), "source": peer.source}
+        note(tx, GATEWAY_JOINED, Actor.gateway(gateway_id), fields, Subjects(gateway=gateway_id))
+
+    await services.store.write(work)
+    return JoinedGateway(
+        gateway_id=gateway_id,
+        installation_id=services.installation_id,
+        x509_chain_pem=to_pem(issued.certificate) + to_pem(issued.intermediate),
+        x509_root_pem=to_pem(services.keys.x509_root),
+    )
