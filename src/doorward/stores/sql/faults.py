@@ -41,7 +41,7 @@ def meaning(error: BaseException) -> BaseException:
         return error
     if isinstance(error, IntegrityError | sqlite3.IntegrityError):
         found: DoorwardError = RuleBroken("storing a change: it breaks a rule of the store")
-    elif isinstance(error, DBAPIError | sqlite3.Error | OSError):
+    elif isinstance(error, DBAPIError | sqlite3.Error | OSError | TimeoutError):
         found = StoreUnavailable("using the store: the database is locked, full or gone")
     else:
         return error

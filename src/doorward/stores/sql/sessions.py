@@ -6,6 +6,7 @@ Each move is one compare-and-set; the triggers made from `MOVES` stand behind it
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
@@ -53,7 +54,12 @@ class SqlSessions:
         return self._many(_by_age(select(sessions).where(_NOT_ENDED, sessions.c.gateway_id == gateway_id)))
 
     def live_count_of(self, user_id: UserId) -> int:
-        """How many live sessions a user has."""
+        """How many live sessions a user has. Whoever counts holds the count until the transaction ends: two sessions
+        that open at once can not both be the last that is allowed."""
+        if self.connection.dialect.name == "postgresql":
+            # SQLite has one writer at a time anyway. The key only has to be the same for the same user.
+            key = int.from_bytes(sha256(user_id.encode()).digest()[:8], signed=True)
+            self.connection.execute(select(func.pg_advisory_xact_lock(key)))
         statement = select(func.count()).select_from(sessions).where(_NOT_ENDED, sessions.c.user_id == user_id)
         return int(self.connection.execute(statement).scalar_one())
 

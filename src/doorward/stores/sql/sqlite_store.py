@@ -6,7 +6,7 @@ a crash at any instant). Everything that fails leaves nothing behind.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -15,23 +15,21 @@ from sqlalchemy import Engine
 
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
-from doorward.base.ids import InstallationId
-from doorward.domain.audit.log import LogEntry, LogHead, LogQuery, VerifyReport
+from doorward.domain.audit.log import VerifyReport
 from doorward.stores.sql.faults import DRIVER_ERRORS, meaning
-from doorward.stores.sql.installation import check_installation, create_installation, installation_id_of
-from doorward.stores.sql.log_search import log_head_of, search_log
-from doorward.stores.sql.log_verify import erase_user, verify_log
+from doorward.stores.sql.log_verify import verify_log
 from doorward.stores.sql.migrate import migrate
 from doorward.stores.sql.sqlite_files import prepare_file, reading_engine, writing_engine
 from doorward.stores.sql.sqlite_readers import SqliteReaders
 from doorward.stores.sql.sqlite_writer import SqliteWriter
+from doorward.stores.sql.store import SqlStore
 from doorward.stores.sql.transaction import SqlTransaction
 
 T = TypeVar("T")
 
 
-class SqliteStore:
-    """`Store` of `authority.ports`, and the log's functions. Make it with `open_sqlite`; close it once."""
+class SqliteStore(SqlStore):
+    """The store in one file. Make it with `open_sqlite`; close it once."""
 
     def __init__(self, path: Path, reading: Engine, writer: SqliteWriter, readers: SqliteReaders) -> None:
         self.path = path
@@ -54,32 +52,8 @@ class SqliteStore:
         await asyncio.to_thread(self._writer.close)
         await asyncio.to_thread(self._readers.close)
 
-    async def create_installation(self, installation_id: InstallationId) -> None:
-        """Give the database its id, once; `AlreadyInstalled` otherwise."""
-        await self.write(lambda tx: create_installation(tx.connection, installation_id, tx.now))
-
-    async def installation_id(self) -> InstallationId:
-        """The database's id; `NotInstalled` when `doorward init` did not run."""
-        return await self.read(lambda tx: installation_id_of(tx.connection))
-
-    async def check_installation(self, expected: InstallationId) -> None:
-        """`OtherInstallation` unless the database belongs with the keys."""
-        await self.read(lambda tx: check_installation(tx.connection, expected))
-
-    async def log_head(self) -> LogHead:
-        """The log's size, root and latest time."""
-        return await self.read(lambda tx: log_head_of(tx.connection))
-
-    async def search_log(self, query: LogQuery) -> Sequence[LogEntry]:
-        """One page of entries, the newest first."""
-        return await self.read(lambda tx: search_log(tx.connection, query))
-
-    async def erase_user(self, user_id: str) -> int:
-        """Remove what the log holds about a user in sidecars; how many entries had some."""
-        return await self.write(lambda tx: erase_user(tx.connection, user_id))
-
     async def verify_log(self, checkpoints: Mapping[int, bytes] | None = None) -> VerifyReport:
-        """Recompute the whole log on one snapshot, in a thread of its own: it takes a second per 20,000 entries."""
+        """Recompute the whole log on one snapshot, in a thread of its own."""
         return await asyncio.to_thread(self._verify, checkpoints)
 
     async def backup(self, to: Path) -> None:
