@@ -33,12 +33,15 @@ def read_private_file(path: Path, *, group_may_read: bool = False) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise KeysRefused(f"opening the keys: {path} can not be read ({error.strerror})") from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise KeysRefused(f"opening the keys: {path} is not a regular file")
         _check_owner_only(path, status, what="file", group_may_read=group_may_read)
-        content = file.read(PRIVATE_FILE_BYTES_MAX + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(PRIVATE_FILE_BYTES_MAX + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > PRIVATE_FILE_BYTES_MAX:
         raise KeysRefused(f"opening the keys: {path} is too long to be a key")
     return content
