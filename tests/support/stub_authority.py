@@ -120,6 +120,13 @@ class Installation:
         return context
 
 
+class _QuietServer(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Clients that hang up are what some tests are about."""
+
+
 class StubAuthority:
     """The server. `answers` maps `METHOD /path` (without the query) to an answer, or to a function of what was seen."""
 
@@ -143,8 +150,7 @@ class StubAuthority:
             "POST /v1/sign-ins": self._sign_in,
             "GET /v1/status": lambda _: (200, self.status()),
         }
-        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._http.daemon_threads = True
+        self._http = _QuietServer(("127.0.0.1", 0), self._handler())
         context = self.installation.server_context(directory, names or ["127.0.0.1", "localhost"], version)
         self._http.socket = context.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)

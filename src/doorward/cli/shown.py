@@ -75,7 +75,7 @@ def line(text: str) -> None:
 def block(text: str) -> None:
     """Lines that another program may read: exact when it does, escaped when a terminal does."""
     if not sys.stdout.isatty():
-        click.echo(text, nl=not text.endswith("\n"))
+        sys.stdout.write(text if not text or text.endswith("\n") else text + "\n")
         return
     for each in text.splitlines():
         click.echo(for_terminal(each.replace("\t", "    "), characters_max=BLOCK_LINE_CHARACTERS_MAX))

@@ -124,6 +124,8 @@ def gateway_of(url: str, gateway_names: list[str]) -> tuple[str, int]:
 
 def gateway_address(text: str, port_default: int) -> tuple[str, int]:
     """`host`, `host:port` or `[address]:port`; `Invalid` or ValueError for anything else."""
+    if not text.isascii() or not text.isprintable():  # urlsplit would drop line ends without a word
+        raise ValueError("a host and a port are expected")
     bare = text.count(":") > 1 and not text.startswith("[")
     parts = urlsplit(f"//[{text}]" if bare else f"//{text}")
     if parts.path or parts.query or parts.fragment or parts.username is not None or not parts.hostname:

@@ -215,7 +215,18 @@ def test_addresses_become_one_form(address: str, url: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["http://door.example", "ssh://x", "https://u:p@x", "https://x/path", "https://x?q", "", "a b", "x:99999", "-o"],
+    [
+        "http://door.example",
+        "ssh://x",
+        "https://u:p@x",
+        "https://x/path",
+        "https://x?q",
+        "",
+        "a b",
+        "x:99999",
+        "-o",
+        "a\nb",
+    ],
 )
 def test_other_addresses_are_refused(address: str) -> None:
     with pytest.raises(Invalid):

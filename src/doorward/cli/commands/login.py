@@ -68,6 +68,8 @@ def checked_url(address: str) -> str:
     """`https://host:port` of a URL or of HOST[:PORT]; anything but https is refused."""
     has_scheme = "://" in address
     try:
+        if not address.isascii() or not address.isprintable():  # urlsplit would drop line ends without a word
+            raise ValueError(address)
         parts = urlsplit(address if has_scheme else f"https://{address}")
         port = parts.port or (HTTPS_PORT if has_scheme else PORT_DEFAULT)
         host = checked_host_name(parts.hostname or "")
