@@ -10,7 +10,6 @@ import select
 import signal
 import sys
 import termios
-import time
 import tty
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
@@ -47,7 +46,7 @@ class NoKeys:
     def wait(self, seconds: float | None) -> bytes:
         if seconds is None:
             raise EOFError("no key will ever come")
-        time.sleep(seconds)
+        select.select([], [], [], seconds)
         return b""
 
 
