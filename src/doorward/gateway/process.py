@@ -1,0 +1,217 @@
+"""One gateway, from its start to its end.
+
+It waits for an authority, tells it of sessions that a crash cut short, shows certificates for its names, and serves its
+port until it is cancelled. Whatever fails while it runs is tried again; what a session can not go on without ends that
+session and not the gateway.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from doorward.api.bodies.gateway_calls import SealRecording, SessionEnded
+from doorward.base.clock import Clock
+from doorward.base.entropy import Entropy
+from doorward.base.errors import DoorwardError, Unavailable
+from doorward.domain.recording.levels import RecordingLevel
+from doorward.domain.recording.manifest import Manifest
+from doorward.domain.sessions.states import EndReason
+from doorward.gateway.control import keep_lease, keep_time, keep_watch
+from doorward.gateway.parts import GatewayParts
+from doorward.gateway.ports import ControlPlane
+from doorward.gateway.recorder.files import DiskFiles
+from doorward.gateway.recorder.shipper import Shipper
+from doorward.gateway.recorder.spool import Recovered, Spool
+from doorward.gateway.reports import SessionReports
+from doorward.gateway.sessions import Sessions
+from doorward.gateway.settings import VERSION, GatewaySettings
+from doorward.gateway.ssh import lines
+from doorward.gateway.ssh.asyncssh_setup import node_options
+from doorward.gateway.ssh.faces import Faces
+from doorward.gateway.ssh.node_link import HANDSHAKE_SECONDS
+from doorward.gateway.ssh_port import GatewayPort
+from doorward.net.accept import bind
+from doorward.net.doors import Doors, Stage
+from doorward.net.one_port import OnePort
+from doorward.net.supervise import Report, Tasks, supervise
+
+TRUST_EVERY_SECONDS: Final = 30.0
+FIRST_CONTACT_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayHealth:
+    """Counts of this moment, for `/readyz` and metrics."""
+
+    sessions: int
+    signed_in: int
+    unproven: int
+    silent: int
+    epoch: int
+    in_control: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunningGateway:
+    """Handed to `on_ready`: where it listens, and a function that counts."""
+
+    addresses: tuple[tuple[str, int], ...]
+    health: Callable[[], GatewayHealth]
+
+
+class AuthoritySink:
+    """Where recordings go: the shipper's view of a control plane."""
+
+    def __init__(self, control_plane: ControlPlane) -> None:
+        self._control_plane = control_plane
+
+    async def append(self, session_id: str, offset: int, data: bytes) -> int:
+        """Store bytes at `offset`; the size afterwards."""
+        return await self._control_plane.append_recording(session_id, offset, data)
+
+    async def seal(self, session_id: str, manifest: Manifest) -> None:
+        """The recording is whole."""
+        sealed = SealRecording(_plain(manifest), manifest.size_bytes, manifest.digest_bytes)
+        await self._control_plane.seal_recording(session_id, sealed)
+
+
+async def run_gateway(
+    settings: GatewaySettings,
+    control_plane: ControlPlane,
+    clock: Clock,
+    entropy: Entropy,
+    *,
+    on_ready: Callable[[RunningGateway], None],
+    report: Report,
+) -> None:
+    """Serve until cancelled. `report(name, error)` is told of what failed and is tried again."""
+    listeners = [bind(host, port) for host, port in settings.listen]
+    try:
+        async with Tasks(report) as tasks:
+            parts = await _contact(settings, control_plane, clock, entropy, tasks=tasks, report=report)
+            faces = Faces(clock, entropy, version=VERSION, sign_in_seconds=settings.doors.sign_in_seconds)
+            await _serve(settings, parts, faces, listeners, on_ready=on_ready, report=report)
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+async def _contact(
+    settings: GatewaySettings,
+    control_plane: ControlPlane,
+    clock: Clock,
+    entropy: Entropy,
+    *,
+    tasks: Tasks,
+    report: Report,
+) -> GatewayParts:
+    """Wait for the authority, as long as it takes."""
+    while True:
+        try:
+            trust = await control_plane.trust()
+            break
+        except DoorwardError as error:
+            report("first contact with the authority", error)
+            await asyncio.sleep(FIRST_CONTACT_SECONDS)
+    return GatewayParts(
+        control_plane=control_plane,
+        sessions=Sessions(clock, settings.sessions_max),
+        spool=Spool(DiskFiles(settings.spool), clock, settings.recorder),
+        tasks=tasks,
+        clock=clock,
+        entropy=entropy,
+        trust=trust,
+        node_options=node_options(VERSION, HANDSHAKE_SECONDS),
+    )
+
+
+async def _serve(
+    settings: GatewaySettings,
+    parts: GatewayParts,
+    faces: Faces,
+    listeners: list[socket.socket],
+    *,
+    on_ready: Callable[[RunningGateway], None],
+    report: Report,
+) -> None:
+    doors = Doors(settings.doors)
+    port = GatewayPort(settings, parts, faces)
+    one_port = OnePort(
+        doors, parts.tasks, serve_ssh=port.serve_ssh, serve_tls=port.serve_tls, refuse_ssh=port.refuse_ssh
+    )
+    control_plane, sessions = parts.control_plane, parts.sessions
+    shipper = Shipper(parts.spool, AuthoritySink(control_plane), parts.clock, report)
+    jobs = {
+        "renew the lease": lambda: keep_lease(control_plane, sessions, parts.clock),
+        "watch": lambda: keep_watch(control_plane, sessions),
+        "keep time": lambda: keep_time(sessions),
+        "renew faces": lambda: faces.keep(control_plane, parts.trust.names),
+        "refresh trust": lambda: _keep_trust(parts),
+        "sync recordings": parts.spool.syncer.run,
+        "ship recordings": shipper.run,
+    }
+    for recovered in await parts.spool.recover(EndReason.GATEWAY_LOST.value):
+        _report_recovered(parts, recovered)
+    with contextlib.suppress(DoorwardError):  # its job tries again, and nobody is let in before it has succeeded
+        await faces.renew(control_plane, parts.trust.names)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name, run in jobs.items():
+                group.create_task(supervise(name, run, report), name=name)
+            for listener in listeners:
+                group.create_task(one_port.serve(listener), name="accept")
+            addresses = tuple((str(sock.getsockname()[0]), int(sock.getsockname()[1])) for sock in listeners)
+            on_ready(RunningGateway(addresses, lambda: _health(parts, doors)))
+    finally:
+        sessions.end_all(EndReason.GATEWAY_LOST, lines.STOPPING)
+        await parts.tasks.settle(settings.drain_seconds)
+
+
+async def _keep_trust(parts: GatewayParts) -> None:
+    while True:
+        await asyncio.sleep(TRUST_EVERY_SECONDS)
+        parts.trust = await parts.control_plane.trust()
+
+
+def _report_recovered(parts: GatewayParts, recovered: Recovered) -> None:
+    """A session that the last run of this gateway did not end."""
+    manifest = recovered.manifest
+    level = RecordingLevel.NONE.text if manifest is None else manifest.level_achieved
+    kinds = () if manifest is None else manifest.kinds.values()
+    reports = SessionReports(recovered.session_id, parts.control_plane, parts.tasks, _nothing)
+    reports.ended(
+        SessionEnded(
+            reason=EndReason.GATEWAY_LOST.value,
+            level_achieved=level,
+            bytes_in=sum(part.input_bytes for part in kinds),
+            bytes_out=sum(part.output_bytes + part.error_output_bytes for part in kinds),
+            facts={"recovered": True},
+        )
+    )
+
+
+def _health(parts: GatewayParts, doors: Doors) -> GatewayHealth:
+    return GatewayHealth(
+        sessions=len(parts.sessions),
+        signed_in=doors.count(Stage.INSIDE),
+        unproven=doors.count(Stage.UNPROVEN),
+        silent=doors.count(Stage.SILENT),
+        epoch=parts.sessions.epoch,
+        in_control=parts.sessions.may_open(),
+    )
+
+
+def _plain(manifest: Manifest) -> dict[str, object]:
+    plain = msgspec.to_builtins(manifest)
+    if not isinstance(plain, dict):
+        raise Unavailable("sealing a recording: its manifest is no document")
+    return plain
+
+
+def _nothing() -> None:
+    """There are no notes that could overflow."""

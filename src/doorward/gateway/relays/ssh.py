@@ -1,0 +1,273 @@
+"""What may happen inside an SSH session: every channel, global request and channel request gets a verdict.
+
+Pure: requests in, verdicts out. The plan's obligations and recording level decide, over the closed tables of
+`ssh_tables`; a verdict carries what must be recorded before the request is passed on. Bytes of open streams do not come
+here: `gateway.ssh.pump` carries them, recording as `coverage` of the stream says.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from doorward.domain.access.obligations import Obligations
+from doorward.domain.recording.frames import Body, Exited, Resized, Signalled, StreamOpened
+from doorward.domain.recording.levels import Content, Coverage, RecordingLevel, StreamKind, coverage
+from doorward.gateway.relays import ssh_tables as tables
+from doorward.gateway.relays.ssh_tables import LINES
+from doorward.wire.errors import RemoteProtocolError
+from doorward.wire.ssh.fields import FieldReader
+
+ASKED_CHARACTERS_MAX: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The stream begins: record `body` first; from then on bytes flow as `covered` says."""
+
+    body: StreamOpened
+    covered: Coverage
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Pass the request on unchanged, after `opens` or `record` has been stored."""
+
+    opens: Open | None = None
+    record: Body | None = None
+    is_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer no. `line` goes to the channel's stderr; `kind` and `asked` into the audit note, when `kind` is set."""
+
+    line: str = ""
+    kind: str = ""
+    asked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answered here, nothing is passed on."""
+
+    ok: bool
+
+
+Verdict = Forward | Refuse | Answer
+
+
+class SshRelay:
+    """One connection to one node: what it may open."""
+
+    def __init__(self, obligations: Obligations, level: RecordingLevel) -> None:
+        self._obligations = obligations
+        self._level = level
+        self._channels = 0
+        self._sessions_closed = False
+
+    def channel_requested(self, kind: bytes) -> "ChannelRelay | Refuse":
+        """A channel is wanted; call `channel_gone` when one that was granted ends."""
+        if kind not in tables.CHANNEL_KINDS:
+            return Refuse(LINES.channel, "unknown", _shown(kind))
+        forward = tables.CHANNEL_KINDS[kind]
+        if forward is not None:
+            return Refuse(_not_offered(forward), forward.value, _shown(kind))
+        if self._sessions_closed:
+            return Refuse(LINES.request, "session", "after no-more-sessions")
+        if self._channels >= tables.CHANNELS_MAX:
+            return Refuse(LINES.channels, "session", "too many channels")
+        self._channels += 1
+        return ChannelRelay(self._obligations, self._level)
+
+    def channel_gone(self) -> None:
+        """A channel has ended."""
+        self._channels -= 1
+
+    def global_request(self, name: bytes) -> Answer | Refuse:
+        """A request that concerns the whole connection."""
+        if name == tables.NO_MORE_SESSIONS:
+            self._sessions_closed = True
+            return Answer(ok=True)
+        if name not in tables.GLOBAL_REQUESTS:
+            return Answer(ok=False)
+        forward = tables.GLOBAL_REQUESTS[name]
+        # RFC 4254 section 4: any answer to a keepalive will do, and a refusal is what sshd gives.
+        return Answer(ok=False) if forward is None else Refuse(_not_offered(forward), forward.value, _shown(name))
+
+
+class ChannelRelay:
+    """One session channel: what it may run, and what its requests mean."""
+
+    def __init__(self, obligations: Obligations, level: RecordingLevel) -> None:
+        self._obligations = obligations
+        self._level = level
+        self._terminal: tuple[str, int, int] | None = None
+        self._started = False
+        self._ended = False
+        self._variables = 0
+
+    @property
+    def has_terminal(self) -> bool:
+        """Whether a terminal was granted: lines of ours then end in CR LF."""
+        return self._terminal is not None
+
+    def from_user(self, name: bytes, data: bytes) -> Verdict:
+        """A channel request of the user's client."""
+        rule = _USER_REQUESTS.get(name)
+        if rule is None or len(data) > tables.REQUEST_BYTES_MAX:
+            return Refuse(kind="request", asked=_shown(name))
+        try:
+            return rule(self, FieldReader(data))
+        except RemoteProtocolError:
+            return Refuse(LINES.malformed, "request", _shown(name))
+
+    def from_node(self, name: bytes, data: bytes) -> Verdict:
+        """A channel request of the node."""
+        rule = _NODE_REQUESTS.get(name)
+        if rule is None or len(data) > tables.REQUEST_BYTES_MAX:
+            return Answer(ok=False)
+        try:
+            return rule(self, FieldReader(data))
+        except RemoteProtocolError:
+            return Answer(ok=False)
+
+    def _start(self, kind: StreamKind, command: bytes = b"") -> Verdict:
+        covered = coverage(self._level, kind)
+        if self._started:
+            return Refuse(LINES.started, kind.value)
+        if covered.refused:
+            return Refuse(_not_offered(kind), kind.value)
+        self._started = True
+        term, columns, rows = self._terminal or ("", 0, 0)
+        body = StreamOpened(kind=kind, level=self._level.text, command=command, term=term, columns=columns, rows=rows)
+        return Forward(opens=Open(body, covered))
+
+    def _pty(self, reader: FieldReader) -> Verdict:
+        term = reader.string(tables.REQUEST_BYTES_MAX)
+        columns, rows, _, _ = reader.uint32(), reader.uint32(), reader.uint32(), reader.uint32()
+        reader.string(tables.TERMINAL_MODES_BYTES_MAX)
+        reader.expect_end()
+        if self._started or self._terminal is not None or tables.TERMINAL.fullmatch(term) is None:
+            return Refuse(LINES.malformed, "pty")
+        self._terminal = (term.decode("ascii"), columns, rows)
+        return Forward()
+
+    def _environment(self, reader: FieldReader) -> Verdict:
+        name, value = reader.string(tables.REQUEST_BYTES_MAX), reader.string(tables.REQUEST_BYTES_MAX)
+        reader.expect_end()
+        self._variables += 1
+        if self._started or self._variables > tables.ENVIRONMENT_COUNT_MAX:
+            return Answer(ok=False)
+        # Clients send what their configuration lists, wanted or not: no line, no event, as sshd does.
+        allowed = tables.ENVIRONMENT.fullmatch(name) and tables.ENVIRONMENT_VALUE.fullmatch(value)
+        return Forward() if allowed else Answer(ok=False)
+
+    def _shell(self, reader: FieldReader) -> Verdict:
+        reader.expect_end()
+        if not self._obligations.permit_shell:
+            return Refuse(LINES.shell, StreamKind.SHELL.value)
+        return self._start(StreamKind.SHELL)
+
+    def _exec(self, reader: FieldReader) -> Verdict:
+        command = reader.string(tables.COMMAND_BYTES_MAX)
+        reader.expect_end()
+        if not self._obligations.permit_exec:
+            return Refuse(LINES.exec, StreamKind.EXEC.value, _shown(command))
+        if not self._obligations.file_copy and _program(command) in tables.FILE_COPY_PROGRAMS:
+            return Refuse(LINES.file_copy, StreamKind.EXEC.value, _shown(command))
+        return self._start(StreamKind.EXEC, command)
+
+    def _subsystem(self, reader: FieldReader) -> Verdict:
+        name = reader.string(tables.REQUEST_BYTES_MAX)
+        reader.expect_end()
+        kind = tables.SUBSYSTEMS.get(name)
+        if kind is None:
+            return Refuse(LINES.subsystem, "subsystem", _shown(name))
+        if not self._obligations.file_copy:
+            return Refuse(LINES.file_copy, kind.value)
+        if coverage(self._level, kind).output is not Content.UNSTORED:
+            # Its operations are not read along yet, and a level is never claimed that is not achieved.
+            return Refuse(LINES.sftp, kind.value)
+        return self._start(kind)
+
+    def _resize(self, reader: FieldReader) -> Verdict:
+        columns, rows, _, _ = reader.uint32(), reader.uint32(), reader.uint32(), reader.uint32()
+        reader.expect_end()
+        if self._terminal is None or not self._started:
+            return Answer(ok=False)
+        return Forward(record=Resized(columns=columns, rows=rows))
+
+    def _signal(self, reader: FieldReader) -> Verdict:
+        name = reader.string(tables.REQUEST_BYTES_MAX)
+        reader.expect_end()
+        if not self._started or tables.SIGNAL.fullmatch(name) is None:
+            return Answer(ok=False)
+        return Forward(record=Signalled(name=name.decode("ascii")))
+
+    def _break(self, reader: FieldReader) -> Verdict:
+        reader.uint32()
+        reader.expect_end()
+        return Forward(record=Signalled(name="BREAK")) if self._started else Answer(ok=False)
+
+    def _pass(self, _reader: FieldReader) -> Verdict:
+        return Forward() if self._started else Answer(ok=False)
+
+    def _x11(self, _reader: FieldReader) -> Verdict:
+        return Refuse(_not_offered(StreamKind.X11), StreamKind.X11.value)
+
+    def _agent(self, _reader: FieldReader) -> Verdict:
+        return Refuse(_not_offered(StreamKind.AGENT), StreamKind.AGENT.value)
+
+    def _exit_status(self, reader: FieldReader) -> Verdict:
+        status = reader.uint32()
+        reader.expect_end()
+        return self._exit(Exited(status=status))
+
+    def _exit_signal(self, reader: FieldReader) -> Verdict:
+        name = reader.text(64)
+        core_dumped = reader.boolean()
+        message = reader.string(tables.REQUEST_BYTES_MAX).decode(errors="backslashreplace")
+        reader.string(tables.REQUEST_BYTES_MAX)
+        reader.expect_end()
+        return self._exit(Exited(signal=name, core_dumped=core_dumped, message=message[:ASKED_CHARACTERS_MAX]))
+
+    def _exit(self, body: Exited) -> Verdict:
+        if self._ended or not self._started:
+            return Answer(ok=False)
+        self._ended = True
+        return Forward(record=body, is_end=True)
+
+
+_Rule = Callable[[ChannelRelay, FieldReader], Verdict]
+_USER_REQUESTS: Final[dict[bytes, _Rule]] = {
+    b"pty-req": ChannelRelay._pty,
+    b"env": ChannelRelay._environment,
+    b"shell": ChannelRelay._shell,
+    b"exec": ChannelRelay._exec,
+    b"subsystem": ChannelRelay._subsystem,
+    b"window-change": ChannelRelay._resize,
+    b"signal": ChannelRelay._signal,
+    b"break": ChannelRelay._break,
+    b"eow@openssh.com": ChannelRelay._pass,
+    b"x11-req": ChannelRelay._x11,
+    b"auth-agent-req@openssh.com": ChannelRelay._agent,
+}
+_NODE_REQUESTS: Final[dict[bytes, _Rule]] = {
+    b"exit-status": ChannelRelay._exit_status,
+    b"exit-signal": ChannelRelay._exit_signal,
+    b"eow@openssh.com": ChannelRelay._pass,
+    b"xon-xoff": ChannelRelay._pass,
+}
+
+
+def _not_offered(kind: StreamKind) -> str:
+    return f"doorward: {tables.REFUSED_FORWARDS.get(kind, kind.value)} is not offered by this gateway"
+
+
+def _program(command: bytes) -> bytes:
+    words = command.split(None, 1)
+    return words[0].rpartition(b"/")[2] if words else b""
+
+
+def _shown(raw: bytes) -> str:
+    return raw[:ASKED_CHARACTERS_MAX].decode(errors="backslashreplace")

@@ -1,0 +1,107 @@
+"""Tells the authority what became of a session: started, noted, ended; in that order, each until it was taken.
+
+The end is reported exactly once on every path. While the authority is away, reports wait in memory and are tried again;
+notes that would pile up beyond a limit end their session instead of going missing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from doorward.api.bodies.gateway_calls import NOTES_MAX, Note, SessionEnded, SessionStarted
+from doorward.base.errors import DoorwardError, Unavailable
+from doorward.gateway.ports import ControlPlane
+from doorward.net.supervise import Tasks
+
+NOTES_PENDING_MAX: Final = 2048
+RETRY_SECONDS_MIN: Final = 0.2
+RETRY_SECONDS_MAX: Final = 15.0
+REFUSED_NOTES_MAX: Final = 64
+"""Refusals noted one by one; beyond this they are only counted, since a client can ask as fast as it likes."""
+
+
+class SessionReports:
+    """One session's outbox. `on_overflow` is called once, when notes can no longer be kept."""
+
+    def __init__(
+        self, session_id: str, control_plane: ControlPlane, tasks: Tasks, on_overflow: Callable[[], None]
+    ) -> None:
+        self._session_id = session_id
+        self._control_plane = control_plane
+        self._tasks = tasks
+        self._on_overflow = on_overflow
+        self._started: SessionStarted | None = None
+        self._notes: list[Note] = []
+        self._ended: SessionEnded | None = None
+        self._was_ended = False
+        self._is_sending = False
+        self._refusals = 0
+
+    @property
+    def refusals_unnoted(self) -> int:
+        """How many refusals were counted and not noted."""
+        return max(0, self._refusals - REFUSED_NOTES_MAX)
+
+    def started(self, started: SessionStarted) -> None:
+        """The node let us in."""
+        self._started = started
+        self._send()
+
+    def note(self, note: Note) -> None:
+        """One audit event of this session."""
+        if self._was_ended:
+            return
+        if len(self._notes) >= NOTES_PENDING_MAX:
+            self._on_overflow()
+            return
+        self._notes.append(note)
+        self._send()
+
+    def refusal(self, note: Note) -> None:
+        """An audit event of which a client can cause any number."""
+        self._refusals += 1
+        if self._refusals <= REFUSED_NOTES_MAX:
+            self.note(note)
+
+    def ended(self, ended: SessionEnded) -> None:
+        """It is over; the first call counts."""
+        if not self._was_ended:
+            self._was_ended = True
+            self._ended = ended
+            self._send()
+
+    def _send(self) -> None:
+        if not self._is_sending:
+            self._is_sending = True
+            self._tasks.spawn(self._run(), f"report session {self._session_id}")
+
+    async def _run(self) -> None:
+        try:
+            while self._started is not None or self._notes or self._ended is not None:
+                await self._next()
+        finally:
+            self._is_sending = False
+
+    async def _next(self) -> None:
+        if self._started is not None:
+            started, self._started = self._started, None
+            await self._deliver(lambda: self._control_plane.session_started(self._session_id, started))
+        elif self._notes:
+            batch, self._notes = self._notes[:NOTES_MAX], self._notes[NOTES_MAX:]
+            await self._deliver(lambda: self._control_plane.session_notes(self._session_id, batch))
+        elif self._ended is not None:
+            ended, self._ended = self._ended, None
+            await self._deliver(lambda: self._control_plane.session_ended(self._session_id, ended))
+
+    async def _deliver(self, call: Callable[[], Awaitable[None]]) -> None:
+        wait_seconds = RETRY_SECONDS_MIN
+        while True:
+            try:
+                await call()
+            except Unavailable:
+                await asyncio.sleep(wait_seconds)
+                wait_seconds = min(wait_seconds * 2, RETRY_SECONDS_MAX)
+            except DoorwardError:
+                return  # the authority has spoken: it knows better than we what is left of this session
+            else:
+                return

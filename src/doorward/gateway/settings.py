@@ -1,0 +1,29 @@
+"""What a gateway is told when it starts."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from doorward.gateway.recorder.budget import RecorderLimits
+from doorward.net.doors import DoorLimits
+
+VERSION: Final = "Doorward"
+"""What follows `SSH-2.0-`: the same for everybody, and no version number to choose an attack by."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """`listen`: addresses and ports that serve everything; port 0 takes a free one.
+
+    `authority` is where TLS for the authority's names is passed on to, None when this gateway passes nothing on.
+    `spool` holds recordings that have not been shipped yet.
+    """
+
+    listen: tuple[tuple[str, int], ...]
+    spool: Path
+    authority: tuple[str, int] | None = None
+    doors: DoorLimits = field(default_factory=DoorLimits)
+    recorder: RecorderLimits = field(default_factory=RecorderLimits)
+    sessions_max: int = 10_000
+    splice_idle_seconds: float = 900.0
+    drain_seconds: float = 5.0

@@ -1,0 +1,1 @@
+"""SSH at the gateway: signing users in, dialling nodes, and carrying channels between the two."""

@@ -1,0 +1,81 @@
+"""Which names this gateway shows: one host key in memory, a ten-minute certificate for each name.
+
+A certificate names one name, so one has to be chosen before a client says anything: on a loopback address that is
+itself one of our names, that address; else the first DNS name. Renewed when half its life is over. Without a
+certificate that still lives nobody is let in, since no client should get used to unproven gateways.
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Sequence
+from typing import Final
+
+from asyncssh import SSHServerConnectionOptions
+
+from doorward.api.bodies.gateway_calls import MintFaces
+from doorward.base.clock import Clock
+from doorward.base.entropy import Entropy
+from doorward.gateway.ports import ControlPlane
+from doorward.gateway.ssh.asyncssh_setup import user_options
+from doorward.gateway.ssh.keys import MemoryKey
+
+SPARE_SECONDS: Final = 30.0
+"""A certificate is not shown any more when it has less than this to live: a handshake must fit, and clocks differ."""
+RENEW_AT: Final = 0.5
+WAIT_SECONDS_MIN: Final = 1.0
+
+
+class Faces:
+    """The gateway's names and what it shows for each."""
+
+    def __init__(self, clock: Clock, entropy: Entropy, *, version: str, sign_in_seconds: float) -> None:
+        self._clock = clock
+        self._key = MemoryKey(entropy)
+        self._version = version
+        self._sign_in_seconds = sign_in_seconds
+        self._options: dict[str, SSHServerConnectionOptions] = {}
+        self._names: tuple[str, ...] = ()
+        self._until = float("-inf")
+
+    async def renew(self, control_plane: ControlPlane, names: Sequence[str]) -> float:
+        """Ask for fresh certificates; how many seconds until the next time."""
+        asked_at = self._clock.elapsed_seconds()
+        faces = await control_plane.mint_faces(MintFaces(self._key.public_key, list(names)))
+        options = {
+            name: user_options(self._key.certified(certificate), self._version, self._sign_in_seconds)
+            for name, certificate in zip(names, faces.certificates, strict=True)
+        }
+        self._options, self._names = options, tuple(names)
+        self._until = asked_at + faces.remaining_seconds - SPARE_SECONDS
+        return max(WAIT_SECONDS_MIN, faces.remaining_seconds * RENEW_AT)
+
+    async def keep(self, control_plane: ControlPlane, names: Sequence[str]) -> None:
+        """Renew until an error; runs under `net.supervise`."""
+        while True:
+            wait_seconds = await self.renew(control_plane, names)
+            await asyncio.sleep(wait_seconds)
+
+    def current(self, local_address: str) -> SSHServerConnectionOptions | None:
+        """What to show on a connection that arrived at `local_address`; None when nothing valid is at hand."""
+        if not self._names or self._clock.elapsed_seconds() >= self._until:
+            return None
+        return self._options[choose_name(self._names, local_address)]
+
+
+def choose_name(names: Sequence[str], local_address: str) -> str:
+    """The name to show: see the module's text."""
+    if local_address in names and (_is_loopback(local_address) or all(_is_address(name) for name in names)):
+        return local_address
+    return next((name for name in names if not _is_address(name)), names[0])
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(address: str) -> bool:
+    return _is_address(address) and ipaddress.ip_address(address).is_loopback

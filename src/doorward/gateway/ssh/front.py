@@ -1,0 +1,204 @@
+"""One user's connection: signs the user in, asks the authority for a session, and hands channels to it.
+
+The proof goes to the authority during authentication, so that a refusal reaches the user as a banner, which every
+client shows. Before the proof is verified nothing is asked of anybody and nothing is written (security.md 10).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from doorward.api.bodies.gateway_calls import OpenSession, Proof, SessionEnded, SessionPlan
+from doorward.api.problem import RemoteProblem
+from doorward.base.errors import DoorwardError, Unavailable
+from doorward.base.terminal_text import for_terminal
+from doorward.domain.recording.levels import RecordingLevel
+from doorward.domain.sessions.states import EndReason
+from doorward.gateway.parts import GatewayParts
+from doorward.gateway.recorder.failures import RecorderFailed
+from doorward.gateway.reports import SessionReports
+from doorward.gateway.ssh import lines
+from doorward.gateway.ssh.asyncssh_internals import ChannelEnd, Refusal, UserConnection
+from doorward.gateway.ssh.keys import MemoryKey
+from doorward.gateway.ssh.session import DISCONNECT_BY_APPLICATION, SshSession
+from doorward.gateway.ssh.sign_in import AcceptOffer, AskCode, Code, Disconnect, Fail, Outcome, Proven, SignIn
+from doorward.gateway.ssh.user_name import JumpName, parse_user_name
+
+OPEN_SECONDS: Final = 10.0
+"""How long the authority may take to decide."""
+FACTOR_REQUIRED: Final = "factor_required"
+FACTOR_REFUSED: Final = "factor_refused"
+LEAVE_SECONDS: Final = 2.0
+"""How long a refused client may stay."""
+DISCONNECT_PROTOCOL_ERROR: Final = 2
+SOURCE_CHARACTERS_MAX: Final = 255
+
+
+class UserFront:
+    """The owner of a `UserConnection`. `on_signed_in` and `on_gone` tell the port's limits."""
+
+    def __init__(
+        self,
+        parts: GatewayParts,
+        source: str,
+        *,
+        on_signed_in: Callable[[], None],
+        on_gone: Callable[[], None],
+    ) -> None:
+        self._parts = parts
+        self._source = source
+        self._on_signed_in = on_signed_in
+        self._on_gone = on_gone
+        self._connection: UserConnection | None = None
+        self._sign_in: SignIn | None = None
+        self._proven: Proven | None = None
+        self._key: MemoryKey | None = None
+        self._session: SshSession | None = None
+        self._is_gone = False
+
+    def attach(self, connection: UserConnection) -> None:
+        """The connection that this owns."""
+        self._connection = connection
+
+    @property
+    def _user(self) -> UserConnection:
+        if self._connection is None:
+            raise RuntimeError("a front without its connection")
+        return self._connection
+
+    async def sign_in_request(self, payload: bytes) -> None:
+        """A USERAUTH_REQUEST."""
+        if self._sign_in is None:
+            self._sign_in = SignIn(
+                session_id=self._user.ssh_session_id,
+                shown_host_key=self._user.shown_host_key,
+                authorities=self._parts.trust.user_authorities,
+            )
+        await self._carry_out(self._sign_in, self._sign_in.request(payload, self._parts.clock.now()))
+
+    async def sign_in_response(self, payload: bytes) -> None:
+        """A USERAUTH_INFO_RESPONSE."""
+        if self._sign_in is not None:
+            await self._carry_out(self._sign_in, self._sign_in.response(payload))
+
+    async def _carry_out(self, sign_in: SignIn, outcome: Outcome) -> None:
+        match outcome:
+            case Fail(methods, partial_success, line):
+                if line:
+                    self._user.send_auth_banner(line + "\r\n")
+                self._user.refuse_sign_in(methods, partial_success=partial_success)
+            case AcceptOffer(algorithm, key_blob):
+                self._user.accept_offer(algorithm, key_blob)
+            case AskCode():
+                self._user.ask(lines.ASK_CODE, lines.PROMPT_CODE)
+            case Disconnect(line):
+                self._user.farewell(DISCONNECT_PROTOCOL_ERROR, line)
+            case Proven():
+                self._proven = outcome
+                self._key = MemoryKey(self._parts.entropy)
+                await self._open(sign_in, outcome, self._key, None)
+            case Code(text):
+                if self._proven is not None and self._key is not None:
+                    await self._open(sign_in, self._proven, self._key, text)
+
+    async def _open(self, sign_in: SignIn, proven: Proven, key: MemoryKey, code: str | None) -> None:
+        if isinstance(parse_user_name(proven.user_name), JumpName):
+            self._refuse(sign_in, lines.NO_JUMP)
+            return
+        try:
+            plan = await self._ask(proven, key, code)
+            session = self._begin(plan, key)
+        except DoorwardError as error:
+            if not self._is_gone:
+                await self._refused(sign_in, error, code)
+            return
+        self._session = session
+        self._parts.sessions.add(session)
+        if self._is_gone:
+            session.user_gone()
+            return
+        sign_in.accept()
+        for notice in plan.notices:
+            self._user.send_auth_banner(for_terminal(notice) + "\r\n")
+        self._on_signed_in()
+        await self._user.accept_sign_in()
+
+    async def _ask(self, proven: Proven, key: MemoryKey, code: str | None) -> SessionPlan:
+        parts = self._parts
+        parts.sessions.room()
+        if not parts.sessions.may_open():
+            raise Unavailable(lines.NO_CONTROL)
+        wanted = OpenSession(
+            proof=Proof(proven.signed, proven.signature),
+            session_public_key=key.public_key,
+            source=self._source,
+            client_version=self._user.client_version[:SOURCE_CHARACTERS_MAX],
+            factor_code=code,
+        )
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                return await parts.control_plane.open_session(wanted)
+        except TimeoutError as error:
+            raise Unavailable(lines.NO_CONTROL) from error
+
+    def _begin(self, plan: SessionPlan, key: MemoryKey) -> SshSession:
+        try:
+            return SshSession.open(plan, key, self._parts, self._user)
+        except DoorwardError as error:
+            # The authority has opened it, so it is told that it never came to be.
+            is_recorder = isinstance(error, RecorderFailed)
+            reason = EndReason.RECORDER_FAILED if is_recorder else EndReason.PROTOCOL_ERROR
+            reports = SessionReports(plan.session_id, self._parts.control_plane, self._parts.tasks, _nothing)
+            reports.ended(SessionEnded(reason.value, RecordingLevel.NONE.text, 0, 0))
+            raise Unavailable(lines.RECORDER_FAILED if is_recorder else lines.BROKEN_PLAN) from error
+
+    async def _refused(self, sign_in: SignIn, error: DoorwardError, code: str | None) -> None:
+        reason = code_of(error)
+        if reason == FACTOR_REQUIRED and code is None:
+            await self._carry_out(sign_in, sign_in.owe_code())
+        elif reason in (FACTOR_REQUIRED, FACTOR_REFUSED) and code is not None:
+            await self._carry_out(sign_in, sign_in.refuse_code())
+        else:
+            self._refuse(sign_in, error.message)
+
+    def _refuse(self, sign_in: SignIn, line: str) -> None:
+        """No session: the reason as a banner, which every client shows, then a failure that nothing can follow."""
+        sign_in.refuse()
+        user = self._user
+        user.send_auth_banner(for_terminal(line) + "\r\n")
+        user.refuse_sign_in(())
+        asyncio.get_running_loop().call_later(
+            LEAVE_SECONDS, lambda: user.farewell(DISCONNECT_BY_APPLICATION, for_terminal(line))
+        )
+
+    def channel_requested(self, kind: bytes, data: bytes) -> Refusal | Callable[[], Awaitable[ChannelEnd]]:
+        """A channel is wanted."""
+        return Refusal(lines.OVER) if self._session is None else self._session.channel_requested(kind)
+
+    def global_request_received(self, name: bytes, data: bytes) -> bool:
+        """A request for the whole connection."""
+        return False if self._session is None else self._session.global_request(name)
+
+    def connection_ready(self) -> None:
+        """asyncssh: the user is signed in."""
+
+    def connection_gone(self, error: Exception | None) -> None:
+        """The connection has ended."""
+        self._is_gone = True
+        if self._session is not None:
+            self._session.user_gone()
+        self._on_gone()
+
+    def writing_blocked(self, *, blocked: bool) -> None:
+        """The user's side takes no more for now, or takes more again."""
+        if self._session is not None:
+            self._session.user_blocked(blocked=blocked)
+
+
+def _nothing() -> None:
+    """There are no notes that could overflow."""
+
+
+def code_of(error: DoorwardError) -> str:
+    """The stable code of an error, of the authority's own when it came from there."""
+    return error.problem.code if isinstance(error, RemoteProblem) else error.code

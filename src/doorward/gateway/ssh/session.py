@@ -1,0 +1,293 @@
+"""One live session: one user's connection, one plan, one connection to one node, any number of channels.
+
+It begins when the authority has given a plan and ends exactly once, on whichever path comes first: `end` stops both
+directions at that instant, tells every open channel why, and then seals the recording and reports. Nothing is passed on
+before the watch stream has reached the plan's epoch, nor after the end (security.md 7).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from asyncssh import ChannelOpenError
+
+from doorward.api.bodies.gateway_calls import Note, SessionEnded, SessionPlan, SessionStarted
+from doorward.base.errors import DoorwardError
+from doorward.base.terminal_text import for_terminal
+from doorward.domain.access.obligations import Obligations
+from doorward.domain.recording.frames import Body, Exited, FrameType, StreamClosed
+from doorward.domain.recording.levels import RecordingLevel
+from doorward.domain.sessions.states import EndReason
+from doorward.gateway.parts import GatewayParts
+from doorward.gateway.recorder.failures import QuotaReached, RecorderFailed
+from doorward.gateway.recorder.recorder import Recorder
+from doorward.gateway.relays.ssh import ChannelRelay, Open, Refuse, SshRelay
+from doorward.gateway.reports import SessionReports
+from doorward.gateway.sessions import Control, Sight
+from doorward.gateway.ssh import lines, notes
+from doorward.gateway.ssh.asyncssh_internals import ChannelEnd, NodeConnection, Refusal, UserConnection
+from doorward.gateway.ssh.keys import MemoryKey
+from doorward.gateway.ssh.node_link import LinkFailed, NodeLink
+from doorward.gateway.ssh.pump import Hold, Pump
+from doorward.gateway.ssh.recording import SessionRecording
+
+EPOCH_SECONDS: Final = 5.0
+"""How long a new session waits for the watch stream to catch up with its plan."""
+OPEN_CONNECT_FAILED: Final = 2
+OPEN_PROHIBITED: Final = 1
+DISCONNECT_BY_APPLICATION: Final = 11
+
+
+class SshSession:
+    """Made by `open`; then it is a `sessions.Live` for the registry and a `ChannelHost` for its pumps."""
+
+    def __init__(self, plan: SessionPlan, obligations: Obligations, parts: GatewayParts, user: UserConnection) -> None:
+        now = parts.clock.elapsed_seconds()
+        self.id: Final = plan.session_id
+        self.plan: Final = plan
+        self._obligations = obligations
+        self._parts = parts
+        self._user = user
+        self._relay = SshRelay(obligations, RecordingLevel.parse(plan.recording_level))
+        self._reports = SessionReports(plan.session_id, parts.control_plane, parts.tasks, self._notes_overflow)
+        self._recording = SessionRecording(None, self._hold_for_disk)
+        self._deadline = now + plan.remaining_seconds
+        self._last_act = now
+        self._acted = False
+        self._pumps: set[Pump] = set()
+        self._exits: dict[int, Exited] = {}
+        self._kinds: dict[int, str] = {}
+        self._bytes_in = self._bytes_out = self._streams = 0
+        self._node: NodeConnection | None = None
+        self._dialling: asyncio.Task[NodeConnection] | None = None
+        self._is_over = False
+        self._is_held = False
+
+    @classmethod
+    def open(cls, plan: SessionPlan, key: MemoryKey, parts: GatewayParts, user: UserConnection) -> "SshSession":
+        """Start recording and dialling; `Invalid` or `RecorderFailed` when the plan can not be obeyed."""
+        session = cls(plan, Obligations.load(plan.obligations), parts, user)
+        if RecordingLevel.parse(plan.recording_level) > RecordingLevel.NONE:
+            recorder = parts.spool.open(notes.header(plan, parts), session._recorder_failed)
+            session._recording = SessionRecording(recorder, session._hold_for_disk)
+            session._reports.note(Note("recording.started", {"level": plan.recording_level}))
+        session._dialling = parts.tasks.spawn(session._dial(key), f"dial for session {plan.session_id}")
+        return session
+
+    # --- what the user's connection asks ---
+
+    def channel_requested(self, kind: bytes) -> Refusal | Callable[[], Awaitable[ChannelEnd]]:
+        """A verdict on a new channel."""
+        if self._is_over:
+            return Refusal(lines.OVER)
+        if not self._parts.sessions.may_open():
+            return Refusal(lines.NO_CONTROL)
+        granted = self._relay.channel_requested(kind)
+        if isinstance(granted, Refuse):
+            self.refused(granted)
+            return Refusal(granted.line, OPEN_PROHIBITED)
+        self.user_acted()
+        return lambda: self._open_channel(granted)
+
+    def global_request(self, name: bytes) -> bool:
+        """A verdict on a request that concerns the whole connection."""
+        answer = self._relay.global_request(name)
+        if isinstance(answer, Refuse):
+            self.refused(answer)
+            return False
+        return answer.ok
+
+    def user_gone(self) -> None:
+        """The user's connection has ended."""
+        self.end(EndReason.CLOSED, "")
+
+    def user_blocked(self, *, blocked: bool) -> None:
+        """The user's connection takes no more for now, or takes more again."""
+        for pump in tuple(self._pumps):
+            if blocked:
+                pump.node.hold_reading(Hold.CONNECTION)
+            else:
+                pump.node.allow_reading(Hold.CONNECTION)
+
+    # --- what the registry asks ---
+
+    def tick(self, now: float, control: Control) -> None:
+        """Look at the deadlines; `now` in elapsed seconds."""
+        if self._acted:
+            self._acted = False
+            self._last_act = now
+        limits = self._obligations
+        if now >= self._deadline:
+            self.end(EndReason.EXPIRED, lines.EXPIRED)
+        elif now - self._last_act >= limits.client_idle_timeout.total_seconds():
+            self.end(EndReason.IDLE, lines.IDLE)
+        elif control.is_over(Sight.LEASE, now, limits.on_control_loss.total_seconds()) or control.is_over(
+            Sight.WATCH, now, limits.lock.total_seconds()
+        ):
+            self.end(EndReason.GATEWAY_LOST, lines.CONTROL_LOST)
+
+    def end(self, reason: EndReason, line: str) -> None:
+        """It is over, now; the first call counts. `line` is shown to the user when there is one."""
+        if self._is_over:
+            return
+        self._is_over = True
+        parts = self._parts
+        parts.sessions.remove(self.id)
+        for pump in tuple(self._pumps):
+            if line:
+                pump.tell(line)
+            pump.stop()
+        if line:
+            self._user.farewell(DISCONNECT_BY_APPLICATION, for_terminal(line))
+        else:
+            self._user.abort()
+        if self._dialling is not None:
+            self._dialling.cancel()
+        if self._node is not None:
+            self._node.abort()
+        parts.tasks.spawn(self._finish(reason), f"finish session {self.id}")
+
+    # --- what pumps ask ---
+
+    def open_stream(self, opens: Open) -> int:
+        """Store and note that a stream begins."""
+        stream = self._recording.open_stream(opens)
+        self._streams += 1
+        self._kinds[stream] = opens.body.kind.value
+        if opens.covered.events:
+            self._reports.note(notes.stream_opened(stream, opens.body))
+        return stream
+
+    def store(self, stream: int, content: FrameType, data: bytes) -> None:
+        """Store bytes."""
+        self._recording.content(stream, content, data)
+
+    def store_event(self, stream: int, body: Body) -> None:
+        """Store anything else."""
+        if isinstance(body, Exited):
+            self._exits[stream] = body
+        self._recording.event(stream, body)
+
+    def refused(self, verdict: Refuse) -> None:
+        """Note a refusal."""
+        if verdict.kind:
+            self._reports.refusal(notes.refused(verdict))
+
+    def failed(self, error: DoorwardError) -> None:
+        """Something could not be stored."""
+        self._recorder_failed(error)
+
+    def user_acted(self) -> None:
+        """The idle clock starts anew."""
+        self._acted = True
+
+    def pump_closed(self, pump: Pump, stream: int | None, closed: StreamClosed) -> None:
+        """A channel has ended."""
+        self._pumps.discard(pump)
+        self._relay.channel_gone()
+        if stream is None:
+            return
+        self._bytes_in += closed.input_bytes
+        self._bytes_out += closed.output_bytes + closed.error_output_bytes
+        try:
+            self._recording.event(stream, closed)
+        except DoorwardError as error:
+            self._recorder_failed(error)
+        kind = self._kinds.pop(stream)
+        if stream > 0:
+            self._reports.note(notes.stream_closed(stream, kind, self._exits.pop(stream, None), closed))
+
+    # --- inside ---
+
+    async def _dial(self, key: MemoryKey) -> NodeConnection:
+        parts = self._parts
+        link = NodeLink(self.plan, key, clock=parts.clock, on_gone=self._node_gone, on_blocked=self._node_blocked)
+        try:
+            async with asyncio.timeout(EPOCH_SECONDS):
+                await parts.sessions.reached(self.plan.epoch)
+            connection = await link.dial(parts.node_options)
+        except TimeoutError:
+            self.end(EndReason.GATEWAY_LOST, lines.NO_CONTROL)
+            raise asyncio.CancelledError from None
+        except LinkFailed as failure:
+            if failure.note is not None:
+                self._reports.note(failure.note)
+            self.end(failure.reason, failure.message)
+            raise asyncio.CancelledError from failure
+        if self._is_over:
+            connection.abort()
+            raise asyncio.CancelledError
+        self._node = connection
+        self._reports.started(
+            SessionStarted(link.host_key_fingerprint, link.verified_by, connection.node_version[:255])
+        )
+        return connection
+
+    async def _open_channel(self, relay: ChannelRelay) -> ChannelEnd:
+        pump = Pump(relay, self)
+        self._pumps.add(pump)
+        try:
+            node = self._node
+            if node is None:
+                node = await self._dialled()
+            await node.new_channel().open_towards_peer(pump.node, b"session", b"")
+        except asyncio.CancelledError as error:
+            pump.stop()
+            raise ChannelOpenError(OPEN_CONNECT_FAILED, lines.OVER) from error
+        except ChannelOpenError:
+            pump.stop()
+            raise
+        return pump.user
+
+    async def _dialled(self) -> NodeConnection:
+        if self._dialling is None:
+            raise ChannelOpenError(OPEN_CONNECT_FAILED, lines.OVER)
+        return await asyncio.shield(self._dialling)
+
+    def _node_gone(self, _error: Exception | None) -> None:
+        if self._node is not None:
+            self.end(EndReason.UPSTREAM_CLOSED, lines.NODE_CLOSED)
+
+    def _node_blocked(self, blocked: bool) -> None:
+        for pump in tuple(self._pumps):
+            if blocked:
+                pump.user.hold_reading(Hold.CONNECTION)
+            else:
+                pump.user.allow_reading(Hold.CONNECTION)
+
+    def _recorder_failed(self, error: DoorwardError) -> None:
+        line = lines.QUOTA if isinstance(error, QuotaReached) else lines.RECORDER_FAILED
+        self.end(EndReason.RECORDER_FAILED, line)
+
+    def _notes_overflow(self) -> None:
+        self.end(EndReason.RECORDER_FAILED, lines.RECORDER_FAILED)
+
+    def _hold_for_disk(self, recorder: Recorder) -> None:
+        if not self._is_held and not self._is_over:
+            self._is_held = True
+            self._parts.tasks.spawn(self._wait_for_disk(recorder), f"wait for the disk, session {self.id}")
+
+    async def _wait_for_disk(self, recorder: Recorder) -> None:
+        held = tuple(self._pumps)
+        for pump in held:
+            pump.hold()
+        try:
+            await recorder.room()
+        except RecorderFailed as error:
+            self._recorder_failed(error)
+        finally:
+            self._is_held = False
+            for pump in held:
+                pump.go_on()
+
+    async def _finish(self, reason: EndReason) -> None:
+        facts: dict[str, object] = {"streams": self._streams}
+        if self._reports.refusals_unnoted:
+            facts["refusals_unnoted"] = self._reports.refusals_unnoted
+        try:
+            await self._recording.seal(self._parts.spool, reason.value)
+        except RecorderFailed:
+            facts["recording_unsealed"] = True  # sealed at the next start, from what the disk holds
+        self._reports.ended(
+            SessionEnded(reason.value, self._recording.level_achieved, self._bytes_in, self._bytes_out, facts)
+        )

@@ -1,0 +1,77 @@
+"""What a gateway does with the SSH connections and the TLS connections that arrive at its one port."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+
+from doorward.gateway.parts import GatewayParts
+from doorward.gateway.settings import VERSION, GatewaySettings
+from doorward.gateway.ssh import lines
+from doorward.gateway.ssh.asyncssh_setup import serve_user
+from doorward.gateway.ssh.faces import Faces
+from doorward.gateway.ssh.front import UserFront
+from doorward.net.dial import connect_tcp
+from doorward.net.doors import Visit
+from doorward.net.splice import splice
+from doorward.net.ssh_goodbye import say_goodbye
+from doorward.wire.proxy_protocol.header import Endpoint, encode_header
+from doorward.wire.tls.client_hello import ClientHello
+
+CONNECT_SECONDS = 5.0
+
+
+class GatewayPort:
+    """Handlers for `net.one_port`."""
+
+    def __init__(self, settings: GatewaySettings, parts: GatewayParts, faces: Faces) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._faces = faces
+
+    def serve_ssh(self, sock: socket.socket, address: str, visit: Visit) -> None:
+        """Take an SSH connection over."""
+        options = self._faces.current(str(sock.getsockname()[0]))
+        if options is None:
+            visit.leave()
+            self._parts.tasks.spawn(say_goodbye(sock, VERSION, lines.NO_CONTROL), "turn a client away")
+            return
+        front = UserFront(self._parts, address, on_signed_in=_proved(visit), on_gone=visit.leave)
+        connection = serve_user(options, front)
+        front.attach(connection)
+
+        async def begin() -> None:
+            try:
+                await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock)
+            except OSError:
+                visit.leave()
+                sock.close()
+
+        self._parts.tasks.spawn(begin(), "begin an SSH connection")
+
+    async def serve_tls(self, sock: socket.socket, address: str, _visit: Visit, hello: ClientHello) -> None:
+        """Pass TLS for the authority on to it, undecrypted, with the client's address ahead; close anything else."""
+        target = self._settings.authority
+        name = hello.server_name
+        # Clients that use an IP address name nobody; the authority answers under its own name to them.
+        if target is None or (name is not None and name not in self._parts.trust.authority_names):
+            return
+        async with asyncio.timeout(CONNECT_SECONDS):
+            authority = await connect_tcp(*target)
+        local = sock.getsockname()
+        remote = sock.getpeername()
+        header = encode_header(Endpoint(address, int(remote[1])), Endpoint(str(local[0]), int(local[1])))
+        with contextlib.suppress(OSError):
+            await asyncio.get_running_loop().sock_sendall(authority, header)
+        await splice(sock, authority, idle_seconds=self._settings.splice_idle_seconds)
+
+    async def refuse_ssh(self, sock: socket.socket) -> None:
+        """There is no room."""
+        await say_goodbye(sock, VERSION, lines.FULL)
+
+
+def _proved(visit: Visit) -> Callable[[], None]:
+    def proved() -> None:
+        visit.proved()
+
+    return proved

@@ -1,0 +1,272 @@
+"""An authority in memory: verifies proofs and signs certificates with real keys, and does as the test tells it.
+
+It believes only proofs, as the real one does; whom it lets in, and with what obligations, the test sets.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from doorward.api.bodies.gateway_calls import (
+    Cut,
+    Faces,
+    GatewayTrust,
+    Lease,
+    MintFaces,
+    Note,
+    OpenSession,
+    SealRecording,
+    SessionEnded,
+    SessionPlan,
+    SessionStarted,
+    WatchMessage,
+)
+from doorward.base.clock import Clock, SystemClock
+from doorward.base.entropy import SystemEntropy
+from doorward.base.errors import Conflict, Missing, Refused, Unavailable
+from doorward.base.ids import GatewayId, NodeId, SessionId, SignInId, UserId, new_id
+from doorward.domain.access.obligations import Obligations
+from doorward.domain.certificates.principals import node_principal
+from doorward.domain.certificates.proof import ProvenSignIn, check_sign_in_proof
+from doorward.domain.certificates.ssh_profiles import face_fields, node_fields, session_fields, user_fields
+from doorward.domain.certificates.ssh_signing import SshAuthority
+from doorward.domain.sessions.states import EndReason
+
+ENTROPY = SystemEntropy()
+NO_ACCESS = "no such account or node, or none for you"
+
+
+class FactorRequired(Refused):
+    code = "factor_required"
+
+
+class FactorRefused(Refused):
+    code = "factor_refused"
+
+
+def authority() -> SshAuthority:
+    return SshAuthority(Ed25519PrivateKey.generate())
+
+
+@dataclass
+class FakeNode:
+    """A node that the fake knows; empty logins mean nobody."""
+
+    name: str
+    address: str
+    logins: tuple[str, ...]
+    id: NodeId = field(default_factory=lambda: NodeId(new_id(ENTROPY)))
+    host_key: bytes = b""
+    use_host_authority: bool = True
+
+
+@dataclass
+class FakeControlPlane:
+    """Fields are set by tests; what gateways reported stands in `started`, `notes`, `ended`."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    users_ca: SshAuthority = field(default_factory=authority)
+    sessions_ca: SshAuthority = field(default_factory=authority)
+    hosts_ca: SshAuthority = field(default_factory=authority)
+    faces_ca: SshAuthority = field(default_factory=authority)
+    gateway_id: GatewayId = field(default_factory=lambda: GatewayId(new_id(ENTROPY)))
+    installation_id: str = field(default_factory=lambda: new_id(ENTROPY))
+    user_id: UserId = field(default_factory=lambda: UserId(new_id(ENTROPY)))
+    sign_in_id: SignInId = field(default_factory=lambda: SignInId(new_id(ENTROPY)))
+    names: list[str] = field(default_factory=lambda: ["127.0.0.1"])
+    authority_names: list[str] = field(default_factory=lambda: ["authority.test"])
+    nodes: dict[str, FakeNode] = field(default_factory=dict)
+    obligations: Obligations = field(default_factory=Obligations)
+    recording_level: str = "output"
+    remaining_seconds: float = 3600.0
+    notices: list[str] = field(default_factory=list)
+    is_away: bool = False
+    factor_code: str | None = None
+    plan_epoch: int | None = None
+    certificate_age: timedelta = timedelta()
+    epoch: int = 1
+    open_calls: list[OpenSession] = field(default_factory=list)
+    proofs: list[ProvenSignIn] = field(default_factory=list)
+    plans: list[SessionPlan] = field(default_factory=list)
+    used_ssh_sessions: set[bytes] = field(default_factory=set)
+    started: dict[str, SessionStarted] = field(default_factory=dict)
+    notes: dict[str, list[Note]] = field(default_factory=dict)
+    ended: dict[str, list[SessionEnded]] = field(default_factory=dict)
+    recordings: dict[str, bytearray] = field(default_factory=dict)
+    seals: dict[str, SealRecording] = field(default_factory=dict)
+    lease_seconds: float = 10.0
+    unknown: list[str] = field(default_factory=list)
+    leases: int = 0
+    _watchers: list[asyncio.Queue[WatchMessage]] = field(default_factory=list)
+
+    # --- what tests do ---
+
+    def user_certificate(self, public_key: bytes, **changes: Any) -> bytes:
+        """A sign-in certificate as the real authority gives it."""
+        fields = user_fields(
+            user_id=self.user_id,
+            sign_in_id=self.sign_in_id,
+            public_key=public_key,
+            serial=7,
+            now=self.clock.now(),
+            **changes,
+        )
+        return self.users_ca.sign(fields, ENTROPY.token(32))
+
+    def host_certificate(self, node: FakeNode, public_key: bytes, **changes: Any) -> bytes:
+        """A node's host certificate."""
+        node_id = changes.pop("node_id", node.id)
+        fields = node_fields(node_id=node_id, public_key=public_key, serial=8, now=self.clock.now(), **changes)
+        return self.hosts_ca.sign(fields, ENTROPY.token(32))
+
+    def cut(self, session_id: str, reason: EndReason = EndReason.LOCKED, message: str = "doorward: locked") -> None:
+        """End one session now, on every gateway that watches."""
+        self.epoch += 1
+        order = Cut(session_id=session_id, reason=reason.value, message=message, epoch=self.epoch)
+        self.say(WatchMessage(self.epoch, [order]))
+
+    def say(self, message: WatchMessage) -> None:
+        """Say something on all watch streams."""
+        for queue in self._watchers:
+            queue.put_nowait(message)
+
+    def end_reason(self, session_id: str) -> str | None:
+        """Why a session ended; it must have been reported once."""
+        reports = self.ended.get(session_id, [])
+        assert len(reports) <= 1, "the end was reported more than once"
+        return reports[0].reason if reports else None
+
+    # --- what gateways call ---
+
+    async def trust(self) -> GatewayTrust:
+        self._present()
+        return GatewayTrust(
+            installation_id=self.installation_id,
+            gateway_id=self.gateway_id,
+            user_authorities=[self.users_ca.public_blob],
+            names=self.names,
+            authority_names=self.authority_names,
+            node_suffix="dw",
+        )
+
+    async def mint_faces(self, wanted: MintFaces) -> Faces:
+        self._present()
+        certificates = [
+            self.faces_ca.sign(
+                face_fields(
+                    gateway_id=self.gateway_id, name=name, public_key=wanted.public_key, serial=9, now=self.clock.now()
+                ),
+                ENTROPY.token(32),
+            )
+            for name in wanted.names
+        ]
+        return Faces(certificates, 600.0)
+
+    async def open_session(self, wanted: OpenSession) -> SessionPlan:
+        self.open_calls.append(wanted)
+        self._present()
+        proven = check_sign_in_proof(
+            wanted.proof.signed,
+            wanted.proof.signature,
+            user_ca_keys=[self.users_ca.public_blob],
+            face_ca_keys=[self.faces_ca.public_blob],
+            now=self.clock.now(),
+        )
+        self.proofs.append(proven)
+        login, _, node_name = proven.user_name.rpartition("@")
+        node = self.nodes.get(node_name)
+        if node is None or login not in node.logins:
+            raise Missing(NO_ACCESS)
+        if self.factor_code is not None and wanted.factor_code is None:
+            raise FactorRequired("a second factor is needed")
+        if self.factor_code is not None and wanted.factor_code != self.factor_code:
+            raise FactorRefused("the code is wrong")
+        if proven.session_id in self.used_ssh_sessions:
+            raise Conflict("this proof has opened a session before")
+        self.used_ssh_sessions.add(proven.session_id)
+        return self._plan(node, login, wanted)
+
+    def _plan(self, node: FakeNode, login: str, wanted: OpenSession) -> SessionPlan:
+        session_id = SessionId(new_id(ENTROPY))
+        fields = session_fields(
+            session_id=session_id,
+            node_id=node.id,
+            login=login,
+            public_key=wanted.session_public_key,
+            serial=10,
+            now=self.clock.now() - self.certificate_age,
+            extensions=("permit-pty",),
+        )
+        plan = SessionPlan(
+            session_id=session_id,
+            node_id=node.id,
+            node_name=node.name,
+            address=node.address,
+            login=login,
+            user_id=self.user_id,
+            user_name="alice",
+            basis="standing",
+            certificate=self.sessions_ca.sign(fields, ENTROPY.token(32)),
+            node_host_authorities=[self.hosts_ca.public_blob] if node.use_host_authority else [],
+            host_principal=node_principal(node.id),
+            host_key=node.host_key,
+            obligations=self.obligations.dump(),
+            remaining_seconds=self.remaining_seconds,
+            epoch=self.epoch if self.plan_epoch is None else self.plan_epoch,
+            recording_level=self.recording_level,
+            installation_id=self.installation_id,
+            notices=self.notices,
+        )
+        self.plans.append(plan)
+        return plan
+
+    async def session_started(self, session_id: str, started: SessionStarted) -> None:
+        self._present()
+        self.started[session_id] = started
+
+    async def session_notes(self, session_id: str, notes: Sequence[Note]) -> None:
+        self._present()
+        self.notes.setdefault(session_id, []).extend(notes)
+
+    async def session_ended(self, session_id: str, ended: SessionEnded) -> None:
+        self._present()
+        self.ended.setdefault(session_id, []).append(ended)
+
+    async def renew_lease(self, live: Sequence[str]) -> Lease:
+        self._present()
+        self.leases += 1
+        return Lease(self.lease_seconds, self.epoch, [one for one in live if one in self.unknown])
+
+    async def watch(self, after_epoch: int) -> AsyncIterator[WatchMessage]:
+        self._present()
+        queue: asyncio.Queue[WatchMessage] = asyncio.Queue()
+        self._watchers.append(queue)
+        try:
+            while not self.is_away:
+                try:
+                    async with asyncio.timeout(0.2):
+                        yield await queue.get()
+                except TimeoutError:
+                    yield WatchMessage(self.epoch)
+        finally:
+            self._watchers.remove(queue)
+
+    async def append_recording(self, session_id: str, offset: int, data: bytes) -> int:
+        self._present()
+        held = self.recordings.setdefault(session_id, bytearray())
+        if offset > len(held):
+            raise Conflict("beyond what is held")
+        held[offset : offset + len(data)] = data
+        return len(held)
+
+    async def seal_recording(self, session_id: str, sealed: SealRecording) -> None:
+        self._present()
+        self.seals[session_id] = sealed
+
+    def _present(self) -> None:
+        if self.is_away:
+            raise Unavailable("the authority does not answer")
