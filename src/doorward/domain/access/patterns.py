@@ -67,10 +67,10 @@ def compile_pattern(text: str, *, deny: bool) -> Pattern:
     _check_length(text)
     if is_regexp(text):
         _check_structure(text)
-        return Pattern(exact=None, regexp=compile_regexp(text, deny=deny), on_odd_text=deny)
+        return Pattern(exact=None, regexp=_compile(text, deny=deny), on_odd_text=deny)
     if "*" not in text:
         return Pattern(exact=text, regexp=None, on_odd_text=deny)
-    return Pattern(exact=None, regexp=compile_regexp(glob_source(text), deny=deny), on_odd_text=deny)
+    return Pattern(exact=None, regexp=_compile(_glob_source(text), deny=deny), on_odd_text=deny)
 
 
 @lru_cache(maxsize=_PATTERNS_KEPT_MAX)
@@ -83,14 +83,23 @@ def compile_pattern_around(prefix: str, literal: str, suffix: str, *, deny: bool
         # The group keeps the literal one unit whatever stands before it, such as `\p` or `(?`.
         source = f"{prefix}(?:{re2.escape(literal)}){suffix}"
         _check_structure(source)
-        return Pattern(exact=None, regexp=compile_regexp(source, deny=deny), on_odd_text=deny)
+        return Pattern(exact=None, regexp=_compile(source, deny=deny), on_odd_text=deny)
     if "*" not in prefix + suffix:
         return Pattern(exact=prefix + literal + suffix, regexp=None, on_odd_text=deny)
-    source = glob_source(prefix) + re2.escape(literal) + glob_source(suffix)
-    return Pattern(exact=None, regexp=compile_regexp(source, deny=deny), on_odd_text=deny)
+    source = _glob_source(prefix) + re2.escape(literal) + _glob_source(suffix)
+    return Pattern(exact=None, regexp=_compile(source, deny=deny), on_odd_text=deny)
 
 
-def compile_regexp(source: str, *, deny: bool) -> Any:
+def regexp_of(text: str) -> Any:
+    """A google-re2 object for `text` as a pattern, for whoever needs its groups; match it wholly."""
+    _check_length(text)
+    if is_regexp(text):
+        _check_structure(text)
+        return _compile(text, deny=False)
+    return _compile(_glob_source(text), deny=False)
+
+
+def _compile(source: str, *, deny: bool) -> Any:
     """A google-re2 object; `Invalid` when `source` is no regular expression or needs too much memory."""
     options = re2.Options()
     options.log_errors = False
@@ -109,7 +118,7 @@ def _check_length(text: str) -> None:
         raise Invalid(f"reading a pattern: {PATTERN_BYTES_MAX} bytes are the most")
 
 
-def glob_source(text: str) -> str:
+def _glob_source(text: str) -> str:
     """`text`, in which only `*` is special, as the source of a regular expression without anchors."""
     return ".*".join(re2.escape(piece) for piece in text.split("*"))
 

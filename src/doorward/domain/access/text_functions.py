@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from doorward.base.errors import Invalid
-from doorward.domain.access.patterns import compile_regexp, glob_source, is_regexp
+from doorward.domain.access.patterns import regexp_of
 
 REPLACED_CHARACTERS_MAX: Final = 4096
 _ADDRESS: Final = re.compile(r"(?:[^<>@]*<)?([^\s@<>\"(),:;\[\]\\]{1,64})@[^\s@<>]{1,255}(>)?", re.ASCII)
-_GROUP: Final = re.compile(r"\$(?:(\$)|\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))", re.ASCII)
-_LONE_DOLLAR: Final = re.compile(r"\$(?![\$\{A-Za-z0-9_])", re.ASCII)
+_GROUP: Final = re.compile(r"\$(?:(\$)|\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +47,20 @@ def email_local(value: str) -> str | None:
 
 def parse_replacement(pattern: str, replacement: str) -> Replacement:
     """The two texts compiled; `Invalid` when the pattern is broken or the replacement names no group of it."""
-    regexp = compile_regexp(pattern if is_regexp(pattern) else glob_source(pattern), deny=False)
-    if _LONE_DOLLAR.search(replacement):
-        raise Invalid("reading a replacement: write $$ for a dollar sign")
+    regexp = regexp_of(pattern)
     pieces: list[str | int] = []
     end = 0
     for match in _GROUP.finditer(replacement):
         pieces.append(replacement[end : match.start()])
         end = match.end()
-        pieces.append("$" if match.group(1) else _group_number(match.group(2) or match.group(3), regexp))
+        pieces.append("$" if match.group(1) else _group_number(match.group(2) or match.group(3) or "", regexp))
     pieces.append(replacement[end:])
     return Replacement(pattern, replacement, tuple(piece for piece in pieces if piece != ""), regexp)
 
 
 def _group_number(name: str, regexp: Any) -> int:
+    if not name:
+        raise Invalid("reading a replacement: write $$ for a dollar sign")
     number: int | None = int(name) if name.isdigit() and len(name) < 4 else regexp.groupindex.get(name)
     if number is None or number > regexp.groups:
         raise Invalid(f"reading a replacement: the pattern has no group {name}")

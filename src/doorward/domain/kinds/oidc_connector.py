@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from doorward.base.duration import format_duration
 from doorward.base.errors import Invalid
@@ -25,7 +24,12 @@ SIGN_IN_DEFAULT: Final = timedelta(hours=8)
 SIGN_IN_MAX: Final = timedelta(days=7)
 CLAIMS_AGE_DEFAULT: Final = timedelta(hours=1)
 _LEAST: Final = timedelta(minutes=1)
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_LOOPBACK: Final = frozenset({"127.0.0.1", "[::1]", "localhost"})
+# Scheme, host (a name, IPv4, or IPv6 in brackets), port, path; no user, query or fragment.
+_ISSUER: Final = re.compile(
+    r"(https?)://([A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?(?:/[!-\"$->@-~]*)?",
+    re.ASCII,
+)
 _ENVIRONMENT_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}", re.ASCII)  # RFC 6749, 3.3
 DEFAULT_SCOPES: Final = ("openid", "profile", "email")
@@ -140,17 +144,12 @@ def _mapping(spec: Fields, key: str) -> Fields:
 
 
 def _issuer(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        host = parts.hostname
-        port_is_good = parts.port is None or parts.port > 0
-    except ValueError:
-        raise Invalid("reading an issuer: this is no URL") from None
-    if not host or not port_is_good or parts.query or parts.fragment or parts.username is not None:
+    match = _ISSUER.fullmatch(text)
+    if match is None or not 1 <= int(match.group(3) or 443) <= 65535:
         raise Invalid("reading an issuer: a URL without user, query and fragment is expected")
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
+    if match.group(1) != "https" and match.group(2) not in _LOOPBACK:
         raise Invalid("reading an issuer: https is needed (http only on the loopback address)")
-    return _not_empty(text)
+    return text
 
 
 def _not_empty(text: str) -> str:
