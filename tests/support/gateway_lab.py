@@ -82,7 +82,7 @@ class Lab:
         """Wait until `condition()` holds."""
         assert callable(condition)
         async with asyncio.timeout(seconds):
-            while not condition():
+            while not condition():  # noqa: ASYNC110  (whatever a test waits for)
                 await asyncio.sleep(0.02)
 
     def only_session(self) -> str:
@@ -149,7 +149,7 @@ async def running(lab: Lab) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(10):
             await ready.wait()
-            while lab.running is None or not (lab.control_plane.is_away or lab.running.health().in_control):
+            while not (lab.control_plane.is_away or ready_gateway(lab).health().in_control):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         yield
     finally:
@@ -168,3 +168,9 @@ def make_client(directory: Path, plane: FakeControlPlane) -> SshClient:
     certificate.write_text(public_key_line(plane.user_certificate(blob)) + "\n")
     known = f"@cert-authority * {public_key_line(plane.faces_ca.public_blob)}"
     return SshClient(directory, identity=identity, certificate=certificate, known_hosts_lines=(known,))
+
+
+def ready_gateway(lab: Lab) -> RunningGateway:
+    """The running gateway; it must be running."""
+    assert lab.running is not None
+    return lab.running
