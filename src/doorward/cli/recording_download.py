@@ -29,7 +29,8 @@ def downloaded(session_id: str, *, purpose: str) -> Iterator[BinaryIO]:
 
 
 def frames(file: BinaryIO) -> Iterator[Frame]:
-    """The frames of a container; a torn end is where it ends, anything else wrong is `CorruptRecording`."""
+    """The frames of a container, from its first; a torn end ends it, anything else wrong is `CorruptRecording`."""
+    file.seek(0)
     reader = ContainerReader()
     while chunk := file.read(CHUNK_BYTES):
         reader.receive(chunk)

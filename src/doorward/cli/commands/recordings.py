@@ -5,16 +5,20 @@ import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import click
 
 from doorward.api.calls import LIST_RECORDINGS
+from doorward.base.duration import parse_duration
 from doorward.base.errors import Refused
 from doorward.cli import shown
 from doorward.cli.connection import authority
 from doorward.cli.recording_download import downloaded, frames
 from doorward.domain.recording.asciicast import asciicast
+from doorward.domain.recording.timeline import Pace
+
+STANDARD_INPUT: Final = 0
 
 
 @click.group(short_help="List and export recordings.")
@@ -48,7 +52,14 @@ def list_recordings(limit: int, output: str, as_json: bool) -> None:
 
 @recordings.command("export", short_help="Write a recording to a file.")
 @click.argument("session_id", metavar="SESSION")
-@click.option("--format", "form", type=click.Choice(["asciicast", "container"]), default="asciicast", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["asciicast", "container"]),
+    default="asciicast",
+    show_default=True,
+    help="Which form.",
+)
 @click.option("--stream", type=click.IntRange(min=1), default=1, show_default=True, help="Which stream of the session.")
 @click.option("--with-input", is_flag=True, help="With what was typed, if that was recorded.")
 @click.option(
@@ -64,6 +75,33 @@ def export(session_id: str, form: str, stream: int, with_input: bool, output_fil
             _copy(lines, container, sys.stdout.buffer)
         else:
             _write_new(output_file, lines, container)
+
+
+@click.command(short_help="Replay the recording of a session.")
+@click.argument("session_id", metavar="SESSION")
+@click.option("--speed", type=click.FloatRange(0.25, 64), default=1.0, show_default=True, help="Times as fast.")
+@click.option("--idle", default="2s", show_default=True, metavar="DURATION", help="Shorten pauses to this; 0: not.")
+@click.option("--from", "start", default="0s", metavar="DURATION", help="Start there.")
+@click.option("--stream", type=click.IntRange(min=1), help="Only this stream of the session.")
+@click.option("--no-wait", is_flag=True, help="Write everything at once.")
+def play(*, session_id: str, speed: float, idle: str, start: str, stream: int | None, no_wait: bool) -> None:
+    """Replay a session in this terminal; nothing in it can make the terminal answer.
+
+    Space pauses, left and right go five seconds back and forth, + and - change the speed, q quits.
+    """
+    from doorward.cli.play.terminal import play as replay
+
+    pace = Pace(speed, parse_duration(idle).total_seconds() or None)
+    start_seconds = parse_duration(start).total_seconds()
+    with downloaded(session_id, purpose="play") as container:
+        replay(
+            lambda: frames(container),
+            pace=pace,
+            start_seconds=start_seconds,
+            stream=stream,
+            wait=not no_wait,
+            source=STANDARD_INPUT,
+        )
 
 
 def _write_new(path: Path, lines: Iterable[bytes] | None, container: BinaryIO) -> None:
