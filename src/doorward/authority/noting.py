@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from doorward.authority.ports import Transaction
-from doorward.domain.audit.event import NOTHING, Actor, Subjects
+from doorward.base.clock import to_micros
+from doorward.domain.audit.event import NOTHING, Actor, Event, Subjects
 from doorward.domain.audit.event_types import EventType
 
 
@@ -12,4 +13,4 @@ def note(
     tx: Transaction, event_type: EventType, actor: Actor, fields: Mapping[str, Any], subjects: Subjects = NOTHING
 ) -> None:
     """Put an event into the transaction; it is stored with the state that it tells of, or not at all."""
-    note(tx, event_type, actor, fields, subjects)
+    tx.events.append(Event(event_type, to_micros(tx.now), actor, subjects, fields))

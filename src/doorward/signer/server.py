@@ -11,7 +11,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable, Collection
-from typing import Final
+from typing import Final, cast
 
 from doorward.api.signer.frames import FrameReader, encode_frame
 from doorward.api.signer.messages import CALL_BYTES_MAX
@@ -91,11 +91,11 @@ class PeerProtocol(asyncio.Protocol):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
-        if self._connections.admit(self, transport):
-            self._transport = transport
+        held = cast("asyncio.Transport", transport)  # not checked: uvloop's is no subclass of asyncio's
+        if self._connections.admit(self, held):
+            self._transport = held
         else:
-            transport.abort()
+            held.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None

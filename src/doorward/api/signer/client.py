@@ -163,6 +163,8 @@ class SignerClient:
                         SignerConnection, str(self._socket_path)
                     )
                 except OSError:
+                    self._connection = None
+                if self._connection is None or not self._connection.is_open:
                     await asyncio.sleep(pause_seconds)
                     pause_seconds = min(2 * pause_seconds, RECONNECT_MAX_SECONDS)
             return self._connection

@@ -5,7 +5,7 @@ Calls made in the same turn of the loop leave in one write. While the signer doe
 """
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -65,8 +65,8 @@ class SignerConnection(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
-        self._transport = transport
+        held = cast("asyncio.Transport", transport)  # not checked: uvloop's is no subclass of asyncio's
+        self._transport = held
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None

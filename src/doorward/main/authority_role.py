@@ -1,0 +1,146 @@
+"""The authority process: store, signer's client, operations, HTTP, jobs."""
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from doorward.api.signer.client import SignerClient
+from doorward.authority.http.app import create_app
+from doorward.authority.http.health import create_health_app
+from doorward.authority.http.protocol import PeerProtocol
+from doorward.authority.http.tls import GATEWAY_SERVER_NAME, TlsContexts, make_contexts
+from doorward.authority.jobs.rounds import DAY, MINUTE, SECOND, each, watch_clock, watch_sessions, write_summaries
+from doorward.authority.services import PublicKeys, Services
+from doorward.authority.throttle import SignInThrottle
+from doorward.base.clock import SystemClock
+from doorward.base.entropy import SystemEntropy
+from doorward.main.installation import read_installation_id
+from doorward.main.layout import Layout
+from doorward.main.settings import Settings
+from doorward.main.supervisor import announce_ready
+from doorward.net.accept import bind
+from doorward.net.doors import DoorLimits, Doors
+from doorward.net.supervise import Tasks
+from doorward.net.tls_entry import Peer, serve_tls
+from doorward.stores.blobs.directory import DirectoryRecordings
+from doorward.stores.sql.sqlite_store import SqliteStore, open_sqlite
+from doorward.wire.tls.client_hello import ClientHello
+
+LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+_log = structlog.get_logger("doorward.authority")
+
+
+async def open_services(settings: Settings, layout: Layout, store: SqliteStore, signer: SignerClient) -> Services:
+    """Everything that operations share; refuses to start when keys, database and id do not belong together."""
+    installation_id = read_installation_id(layout)
+    await store.check_installation(installation_id)
+    clock = SystemClock()
+    return Services(
+        installation_id=installation_id,
+        store=store,
+        log=store,
+        signer=signer,
+        keys=PublicKeys.of(await signer.public_keys()),
+        recordings=DirectoryRecordings(layout.recordings),
+        clock=clock,
+        entropy=SystemEntropy(),
+        names=settings.names,
+        node_suffix=settings.node_suffix,
+        throttle=SignInThrottle(clock),
+    )
+
+
+def http_config(app: Any) -> Config:
+    """uvicorn's settings for a listener of ours: no banner, no access log, no proxy headers believed."""
+    config = Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        h11_max_incomplete_event_size=65_536,
+    )
+    config.load()
+    return config
+
+
+async def run(settings: Settings, layout: Layout) -> None:
+    """Serve until a signal."""
+    store = await open_sqlite(layout.database, SystemClock(), SystemEntropy())
+    signer = SignerClient(layout.signer_socket)
+    try:
+        services = await open_services(settings, layout, store, signer)
+        files = (settings.tls.certificate, settings.tls.key) if settings.tls is not None else None
+        await _serve(settings, services, await make_contexts(services, files))
+    finally:
+        signer.close()
+        await store.close()
+
+
+async def _serve(settings: Settings, services: Services, contexts: TlsContexts) -> None:
+    current = contexts
+    api, api_state = http_config(create_app(services)), ServerState()
+    health, health_state = http_config(create_health_app(services)), ServerState()
+
+    def choose(hello: ClientHello, _: Peer) -> Any:
+        return current.gateways if hello.server_name == GATEWAY_SERVER_NAME else current.people
+
+    def protocol(peer: Peer) -> asyncio.Protocol:
+        return PeerProtocol(api, api_state, {}, peer.address)
+
+    async def renew() -> None:
+        nonlocal current
+        files = (settings.tls.certificate, settings.tls.key) if settings.tls is not None else None
+        current = await make_contexts(services, files)
+
+    loop = asyncio.get_running_loop()
+    listener = bind(settings.authority_listen.host, settings.authority_listen.port)
+    health_server = await loop.create_server(
+        lambda: PeerProtocol(health, health_state, {}, "local"),
+        settings.metrics_listen.host,
+        settings.metrics_listen.port,
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    doors = Doors(DoorLimits(inside_per_address_max=10_000))
+    jobs: list[tuple[float, str, Callable[[], Any]]] = [
+        (SECOND, "sessions", lambda: watch_sessions(services)),
+        (SECOND, "clock", lambda: watch_clock(services)),
+        (MINUTE, "summaries", lambda: write_summaries(services)),
+        (DAY, "tls", renew),
+    ]
+    async with Tasks(_report) as tasks:
+        running = [tasks.spawn(each(seconds, name, work), name) for seconds, name, work in jobs]
+        running.append(
+            tasks.spawn(
+                serve_tls([listener], choose, protocol, trust_proxy_from=LOOPBACK, doors=doors, tasks=tasks), "serve"
+            )
+        )
+        announce_ready()
+        await stop.wait()
+        for task in running:
+            task.cancel()
+        for connection in list(api_state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await write_summaries(services, everything=True)
+    health_server.close()
+    listener.close()
+
+
+def _report(name: str, error: BaseException) -> None:
+    _log.warning("a task failed", task=name, error=repr(error))

@@ -1,0 +1,53 @@
+"""Backups: the database as a consistent copy, the keys still encrypted, never the key that opens them."""
+
+import shutil
+from pathlib import Path
+
+from doorward.base.errors import Conflict, Invalid
+from doorward.main.installation import read_installation_id
+from doorward.main.layout import Layout, make_private_directory
+from doorward.stores.sql.sqlite_store import backup_sqlite
+
+
+class BackupExists(Conflict):
+    """The target holds something already."""
+
+    code = "backup_exists"
+
+
+class NotABackup(Invalid):
+    """The directory is no backup of ours."""
+
+    code = "not_a_backup"
+
+
+def back_up(layout: Layout, to: Path) -> None:
+    """Copy into the new directory `to`, 0700."""
+    read_installation_id(layout)
+    if to.exists():
+        raise BackupExists(f"backing up: {to} exists")
+    make_private_directory(to)
+    target = Layout(to)
+    make_private_directory(target.authority)
+    backup_sqlite(layout.database, target.database)
+    shutil.copytree(layout.keys, target.keys)
+    make_private_directory(target.gateway)
+    for source, copy in (
+        (layout.installation, target.installation),
+        (layout.config, target.config),
+        (layout.gateway_identity, target.gateway_identity),
+    ):
+        shutil.copy2(source, copy)
+
+
+def restore(layout: Layout, source: Path) -> None:
+    """Copy a backup into the empty data directory."""
+    kept = Layout(source)
+    if not kept.database.is_file() or not kept.installation.is_file():
+        raise NotABackup(f"restoring: {source} holds no backup")
+    if layout.root.exists() and any(layout.root.iterdir()):
+        raise BackupExists(f"restoring: {layout.root} is not empty")
+    make_private_directory(layout.root)
+    shutil.copytree(source, layout.root, dirs_exist_ok=True)
+    for directory in (layout.recordings, layout.spool, layout.run):
+        make_private_directory(directory)

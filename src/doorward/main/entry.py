@@ -1,0 +1,167 @@
+"""The operator's command `doorward`: init, serve, backup, restore, migrate."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from doorward.base.clock import SystemClock
+from doorward.base.entropy import SystemEntropy
+from doorward.base.errors import DoorwardError
+from doorward.main.layout import Layout
+from doorward.main.settings import Settings, is_host, parse_address
+from doorward.main.supervisor import NotReady
+
+DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The data directory; it belongs to the user who runs Doorward, mode 0700.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="doorward", prog_name="doorward")
+def cli() -> None:
+    """Run Doorward: just-in-time access to infrastructure."""
+
+
+@cli.command()
+@DATA
+@click.option("--name", "names", multiple=True, help="A host name or address under which users come; repeatable.")
+@click.option(
+    "--listen", default="127.0.0.1:3443", show_default=True, help="Where users connect: SSH and TLS, one port."
+)
+@click.option(
+    "--authority-listen", default="127.0.0.1:3444", show_default=True, help="Where gateways reach the authority."
+)
+@click.option(
+    "--metrics-listen", default="127.0.0.1:3445", show_default=True, help="Where health and metrics are read."
+)
+@click.option("--kek", default="", help="Where the key-encryption key is: file:/path, env:NAME or credential:NAME.")
+@click.option("--admin", default="admin", show_default=True, help="The name of the first administrator.")
+@click.option("--new-code", is_flag=True, help="Print another first code, as long as no administrator has signed up.")
+def init(  # noqa: PLR0917  (one parameter for each option)
+    data: Path,
+    names: tuple[str, ...],
+    listen: str,
+    authority_listen: str,
+    metrics_listen: str,
+    kek: str,
+    admin: str,
+    new_code: bool,
+) -> None:
+    """Make an installation: keys, database and id together; prints the first administrator's code."""
+    from doorward.main.init import initialise, new_first_code
+
+    layout = Layout(data.resolve())
+    if new_code:
+        click.echo(asyncio.run(new_first_code(layout)))
+        return
+    for name in names:
+        if not is_host(name):
+            raise click.BadParameter(f"{name!r} is no lower-case host name or address", param_hint="--name")
+    settings = Settings(
+        names=names or Settings().names,
+        listen=parse_address(listen, "--listen"),
+        authority_listen=parse_address(authority_listen, "--authority-listen"),
+        metrics_listen=parse_address(metrics_listen, "--metrics-listen"),
+        key_encryption_key=kek,
+    )
+    made = asyncio.run(initialise(settings, layout, admin))
+    host = f"{settings.names[0]}:{settings.listen.port}"
+    click.echo(f"installation {made.installation_id} is in {layout.root}")
+    click.echo(f"CA pin: {made.pin}")
+    click.echo("start it:")
+    click.echo(f"  doorward serve --data {layout.root}")
+    click.echo(f"then sign up as {made.administrator}, within 30 minutes:")
+    click.echo(f"  dw login https://{host} --ca-pin {made.pin} --code {made.code}")
+
+
+@cli.command()
+@DATA
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Instead of DIR/doorward.yaml.")
+@click.option("--role", type=click.Choice(["signer", "authority", "gateway"]), help="Run one role in this process.")
+def serve(data: Path, config: Path | None, role: str | None) -> None:
+    """Run signer, authority and gateway as processes; a crashed one is started again."""
+    from doorward.main import serve as serving
+
+    layout = Layout(data.resolve())
+    if role is None:
+        asyncio.run(serving.run_all(layout, config))
+    else:
+        serving.run_role_here(role, layout, config)
+
+
+@cli.command()
+@DATA
+@click.argument("to", type=click.Path(path_type=Path))
+def backup(data: Path, to: Path) -> None:
+    """Copy the database and the encrypted keys to a new directory TO, while Doorward runs.
+
+    The key-encryption key is not copied: keep it elsewhere. Recordings are files under authority/recordings.
+    """
+    from doorward.main.backup import back_up
+
+    back_up(Layout(data.resolve()), to.resolve())
+    click.echo(f"backed up to {to}; the key-encryption key is not in it")
+
+
+@cli.command()
+@DATA
+@click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def restore(data: Path, source: Path) -> None:
+    """Restore a backup into the empty directory --data."""
+    from doorward.main.backup import restore as restore_from
+
+    restore_from(Layout(data.resolve()), source.resolve())
+    click.echo(f"restored to {data}; put the key-encryption key to {data}/kek (or as configured) and start it")
+
+
+@cli.command()
+@DATA
+def migrate(data: Path) -> None:
+    """Bring the database to this version's tables; `serve` does the same at its start."""
+    from doorward.stores.sql.sqlite_store import open_sqlite
+
+    database = Layout(data.resolve()).database
+
+    async def run() -> None:
+        store = await open_sqlite(database, SystemClock(), SystemEntropy())
+        await store.close()
+
+    asyncio.run(run())
+    click.echo("the database has this version's tables")
+
+
+def _run() -> None:
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(130)
+
+
+def main() -> None:
+    """Run the command; errors are one line."""
+    os.umask(0o077)
+    try:
+        _run()
+    except* (DoorwardError, NotReady, OSError) as group:
+        for text in dict.fromkeys(_lines(group)):
+            click.echo(f"doorward: {text}", err=True)
+        sys.exit(1)
+
+
+def _lines(error: BaseException) -> list[str]:
+    if isinstance(error, BaseExceptionGroup):
+        return [line for one in error.exceptions for line in _lines(one)]
+    return [error.message if isinstance(error, DoorwardError) else str(error)]
+
+
+if __name__ == "__main__":
+    main()

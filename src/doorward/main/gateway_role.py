@@ -1,0 +1,79 @@
+"""The gateway process: it knows its own directory, its authority's address and nothing else.
+
+Its directory holds `gateway.json` (where it listens, where its authority is), its identity, and its spool.
+"""
+
+import asyncio
+import signal
+import ssl
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvloop
+
+from doorward.api.client.gateway import HttpControlPlane
+from doorward.base.clock import SystemClock
+from doorward.base.entropy import SystemEntropy
+from doorward.gateway.process import RunningGateway, run_gateway
+from doorward.gateway.settings import GatewaySettings
+from doorward.main.gateway_identity import client_context, load_into, read_identity
+from doorward.main.gateway_settings import read_settings
+from doorward.main.layout import make_private_directory
+from doorward.main.settings import BadSettings
+from doorward.main.supervisor import announce_ready
+
+SERVER_NAME: Final = "gateways.doorward.internal"
+LOOK_EACH_SECONDS: Final = 3600.0
+_log = structlog.get_logger("doorward.gateway")
+
+
+async def run(directory: Path) -> None:
+    """Serve until a signal."""
+    listen, authority = read_settings(directory)
+    identity_file = directory / "identity"
+    context = client_context(read_identity(identity_file), identity_file)
+    spool = directory / "spool"
+    make_private_directory(spool)
+    settings = GatewaySettings(
+        listen=tuple((one.host, one.port) for one in listen), spool=spool, authority=(authority.host, authority.port)
+    )
+    loop = asyncio.get_running_loop()
+    async with HttpControlPlane(f"https://{authority}", context, server_name=SERVER_NAME) as control_plane:
+        serving = loop.create_task(
+            run_gateway(settings, control_plane, SystemClock(), SystemEntropy(), on_ready=_ready, report=_report)
+        )
+        watching = loop.create_task(_follow_identity(identity_file, context))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, serving.cancel)
+        try:
+            await serving
+        except asyncio.CancelledError:
+            return
+        finally:
+            watching.cancel()
+
+
+def run_here(directory: Path) -> None:
+    """The whole process, on uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(directory))
+
+
+async def _follow_identity(file: Path, context: ssl.SSLContext) -> None:
+    """Take a renewed certificate into use for new connections; OpenSSL lets a live context change its own."""
+    while True:
+        await asyncio.sleep(LOOK_EACH_SECONDS)
+        try:
+            load_into(context, read_identity(file), file)
+        except BadSettings as error:
+            _log.warning("the gateway's identity can not be read again", error=error.message)
+
+
+def _ready(running: RunningGateway) -> None:
+    _log.info("gateway is ready", addresses=[f"{host}:{port}" for host, port in running.addresses])
+    announce_ready()
+
+
+def _report(name: str, error: BaseException) -> None:
+    _log.warning("something failed and is tried again", what=name, error=repr(error))

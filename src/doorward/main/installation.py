@@ -1,0 +1,21 @@
+"""The installation id in the data directory: made once with keys and database, and held together with them."""
+
+from doorward.base.errors import Invalid
+from doorward.base.ids import InstallationId, checked_id
+from doorward.main.layout import Layout, check_private
+
+
+class NotInitialised(Invalid):
+    """The directory holds no installation."""
+
+    code = "not_initialised"
+
+
+def read_installation_id(layout: Layout) -> InstallationId:
+    """The id; `NotInitialised` with the command to run when there is none."""
+    try:
+        check_private(layout.root)
+        text = layout.installation.read_text(encoding="ascii")
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError) as error:
+        raise NotInitialised(f"opening {layout.root}: run doorward init --data {layout.root} first") from error
+    return InstallationId(checked_id(text.strip()))
