@@ -6,7 +6,7 @@ here: `gateway.ssh.pump` carries them, recording as `coverage` of the stream say
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from doorward.domain.access.obligations import Obligations
@@ -18,6 +18,8 @@ from doorward.wire.errors import RemoteProtocolError
 from doorward.wire.ssh.fields import FieldReader
 
 ASKED_CHARACTERS_MAX: Final = 256
+REFUSED_STATUS: Final = 126
+"""What shells answer for a command that may not be run; 255 would mean that the connection failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,16 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Answer no. `line` goes to the channel's stderr; `kind` and `asked` into the audit note, when `kind` is set."""
+    """Answer no. `line` goes to the channel's stderr; `kind` and `asked` into the audit note, when `kind` is set.
+
+    `ends` the channel: what it was opened for is refused. Clients drop what they were told as soon as they read that a
+    shell or command failed to start, so it is made to look like a command that says the line and exits.
+    """
 
     line: str = ""
     kind: str = ""
     asked: str = ""
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +124,13 @@ class ChannelRelay:
         if rule is None or len(data) > tables.REQUEST_BYTES_MAX:
             return Refuse(kind="request", asked=_shown(name))
         try:
-            return rule(self, FieldReader(data))
+            verdict = rule(self, FieldReader(data))
         except RemoteProtocolError:
-            return Refuse(LINES.malformed, "request", _shown(name))
+            verdict = Refuse(LINES.malformed, "request", _shown(name))
+        if isinstance(verdict, Refuse) and name in _STARTS and not self._started:
+            self._started = True
+            return replace(verdict, ends=True)
+        return verdict
 
     def from_node(self, name: bytes, data: bytes) -> Verdict:
         """A channel request of the node."""
@@ -252,6 +263,7 @@ _USER_REQUESTS: Final[dict[bytes, _Rule]] = {
     b"x11-req": ChannelRelay._x11,
     b"auth-agent-req@openssh.com": ChannelRelay._agent,
 }
+_STARTS: Final = frozenset({b"shell", b"exec", b"subsystem"})
 _NODE_REQUESTS: Final[dict[bytes, _Rule]] = {
     b"exit-status": ChannelRelay._exit_status,
     b"exit-signal": ChannelRelay._exit_signal,

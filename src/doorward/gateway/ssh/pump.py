@@ -13,8 +13,9 @@ from typing import Final, Protocol
 from doorward.base.errors import DoorwardError
 from doorward.domain.recording.frames import Body, FrameType, StreamClosed
 from doorward.domain.recording.levels import Content
-from doorward.gateway.relays.ssh import ChannelRelay, Forward, Open, Refuse
+from doorward.gateway.relays.ssh import REFUSED_STATUS, ChannelRelay, Forward, Open, Refuse
 from doorward.gateway.ssh.asyncssh_internals import RelayChannel
+from doorward.wire.ssh.fields import encode_uint32
 
 STDERR: Final = 1
 _EXIT_REQUESTS_HELD_MAX: Final = 4
@@ -132,11 +133,23 @@ class Pump:
             return
         if isinstance(verdict, Refuse):
             self._host.refused(verdict)
+            if verdict.ends:
+                self._end_refused(verdict.line, want_reply=want_reply)
+                return
             if verdict.line:
                 self.tell(verdict.line)
         if want_reply:
             self._answers.append(False if isinstance(verdict, Refuse) else verdict.ok)
             self._answer_user()
+
+    def _end_refused(self, line: str, *, want_reply: bool) -> None:
+        if want_reply:
+            self._answers.append(True)
+            self._answer_user()
+        self.tell(line)
+        self.user.request(b"exit-status", encode_uint32(REFUSED_STATUS), want_reply=False)
+        self.user.write_eof()
+        self.user.close()
 
     def node_answered(self, *, ok: bool) -> None:
         """The node's reply to the oldest request that was passed on."""
