@@ -114,6 +114,7 @@ def _token(row: Row[Any]) -> JoinToken:
         created_by=row.created_by,
         used=row.used,
         bound_key=row.bound_key,
+        accounts=tuple(row.accounts),
     )
 
 

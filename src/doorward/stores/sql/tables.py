@@ -148,6 +148,7 @@ join_tokens = Table(
     Column("created_by", String(255), nullable=False),
     Column("used", Moment),
     Column("bound_key", Text, nullable=False),
+    Column("accounts", JsonText, nullable=False),
 )
 
 node_hosts = Table(

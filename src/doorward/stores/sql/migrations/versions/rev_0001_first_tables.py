@@ -181,6 +181,7 @@ def _make_machines() -> None:
         sa.Column("created_by", sa.String(length=255), nullable=False),
         sa.Column("used", BIG, nullable=True),
         sa.Column("bound_key", sa.Text(), nullable=False),
+        sa.Column("accounts", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("token_hash"),
     )
     op.create_table(
