@@ -92,8 +92,8 @@ REFUSED = [
     "UPDATE log_entries SET sidecar = '{}' WHERE seq = 0",
     "DELETE FROM log_entries WHERE seq = 3",
     (
-        "INSERT INTO log_entries SELECT 9, leaf, leaf_hash, at_micros, code, type, actor_id, user_id, person_id, node_id,"
-        " session_id, sign_in_id, gateway_id, resource_id, sidecar FROM log_entries WHERE seq = 0"
+        "INSERT INTO log_entries SELECT 9, leaf, leaf_hash, at_micros, code, type, actor_id, user_id, person_id,"
+        " node_id, session_id, sign_in_id, gateway_id, resource_id, sidecar FROM log_entries WHERE seq = 0"
     ),
     "UPDATE log_head SET size = size - 1",
     "DELETE FROM log_head",

@@ -1,6 +1,7 @@
 """What `Store` promises, on both engines."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,7 @@ from doorward.domain.audit.canonical import NotCanonical
 from doorward.domain.audit.log import LogQuery
 from doorward.stores.sql.installation import AlreadyInstalled, NotInstalled, OtherInstallation
 from doorward.stores.sql.log_append import ReadOnly
+from doorward.stores.sql.sqlite_store import open_sqlite
 from doorward.stores.sql.store import SqlStore
 from doorward.stores.sql.transaction import SqlTransaction
 
@@ -31,7 +33,9 @@ def resource(number: int, tx: SqlTransaction) -> StoredResource:
     return StoredResource("node", f"web-{number}", IDS[number], 1, {"a": number}, tx.now)
 
 
-def adding(number: int, *, events: int = 1, fails: bool = False, name: str = "alice"):  # type: ignore[no-untyped-def]
+def adding(
+    number: int, *, events: int = 1, fails: bool = False, name: str = "alice"
+) -> Callable[[SqlTransaction], int]:
     def work(tx: SqlTransaction) -> int:
         assert tx.resources.insert(resource(number, tx))
         for _ in range(events):
@@ -84,11 +88,10 @@ async def test_one_failure_undoes_nothing_of_those_committed_with_it(store: SqlS
 
 
 async def test_an_event_without_a_form_fails_its_own_work_only(store: SqlStore) -> None:
-    good, bad = await asyncio.gather(
-        store.write(adding(1)), store.write(adding(2, name="\ud800")), return_exceptions=True
-    )
-    assert good == 1
-    assert isinstance(bad, NotCanonical)
+    works = [adding(1), adding(2, name="\ud800")]
+    outcomes = await asyncio.gather(*(store.write(work) for work in works), return_exceptions=True)
+    assert outcomes[0] == 1
+    assert isinstance(outcomes[1], NotCanonical)
     assert await names(store) == ["web-1"]
     assert await entries(store) == 1
 
@@ -149,8 +152,9 @@ async def test_a_cancelled_caller_leaves_the_store_usable(store: SqlStore) -> No
 
 @given(plan=st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=12))
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_any_interleaving_keeps_what_succeeded_and_nothing_else(plan: list[tuple[int, bool]], tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
-    from doorward.stores.sql.sqlite_store import open_sqlite
+def test_any_interleaving_keeps_what_succeeded_and_nothing_else(
+    plan: list[tuple[int, bool]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
 
     async def story() -> None:
         path = tmp_path_factory.mktemp("story") / "doorward.db"
@@ -180,8 +184,3 @@ async def test_the_installation_id_is_given_once_and_checked(store: SqlStore) ->
     with pytest.raises(OtherInstallation):
         await store.check_installation(other)
     assert issubclass(NotInstalled, Missing)
-
-
-async def test_a_closed_store_takes_nothing(store: SqlStore) -> None:
-    await store.write(adding(1))
-    assert await entries(store) == 1

@@ -74,6 +74,7 @@ class SqliteWriter:
         with self._wake:
             if unit.stage is Stage.QUEUED:
                 unit.stage = Stage.WITHDRAWN
+                self._queue.remove(unit)
         return unit.stage is Stage.WITHDRAWN
 
     def _lapse(self, unit: Unit) -> None:
@@ -105,9 +106,8 @@ class SqliteWriter:
             batch: list[Unit] = []
             while self._queue and len(batch) < BATCH_UNITS_MAX:
                 unit = self._queue.popleft()
-                if unit.stage is Stage.QUEUED:
-                    unit.stage = Stage.TAKEN
-                    batch.append(unit)
+                unit.stage = Stage.TAKEN
+                batch.append(unit)
             return batch
 
     def _run_batch(self, batch: Sequence[Unit]) -> int:
