@@ -27,6 +27,11 @@ def test_the_gateway_is_where_one_signed_in_or_else_the_first(names: list[str], 
     assert gateway_of(URL, names) == expected
 
 
+def test_on_loopback_the_address_is_dialled_since_that_is_what_the_gateway_proves() -> None:
+    assert gateway_of("https://localhost:34", ["localhost", "127.0.0.1"]) == ("127.0.0.1", 34)
+    assert gateway_of("https://localhost:34", ["localhost"]) == ("localhost", 34)
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "u@h", "h:0x", "h:70000", "*", "a,b", "UPPER_", "-x", "a\nb", "h?x"])
 def test_what_is_no_host_is_refused(name: str) -> None:
     with pytest.raises((Invalid, ValueError)):

@@ -10,6 +10,8 @@ from doorward.cli import shown
 from doorward.cli.exits import say
 
 COMPOSED_NAME: Final = "command line"
+TOP_ORDER: Final = ("kind", "version", "metadata", "spec")
+METADATA_ORDER: Final = ("name", "description", "labels", "revision")
 
 
 def apply_files(client: UserClient, sources: Sequence[SourceFile], *, dry_run: bool = False) -> Applied:
@@ -36,12 +38,27 @@ def print_resources(views: Sequence[ResourceView], output: str, *, single: bool)
     if output == "json":
         shown.as_json(views[0] if single else views)
     elif output == "yaml":
-        shown.block(shown.yaml_text([view.document for view in views]) if views else "")
+        shown.block(resources_yaml(views))
     else:
         shown.table(
             ("KIND", "NAME", "REVISION", "LABELS"),
             [(view.kind, view.name, str(view.revision), shown.labels_text(_labels(view))) for view in views],
         )
+
+
+def resources_yaml(views: Sequence[ResourceView]) -> str:
+    """Documents in the order in which people write them; nothing when there are none."""
+    return shown.yaml_text([_ordered(_ordered_metadata(view.document), TOP_ORDER) for view in views]) if views else ""
+
+
+def _ordered_metadata(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    metadata = document.get("metadata")
+    return {**document, "metadata": _ordered(metadata, METADATA_ORDER)} if isinstance(metadata, dict) else document
+
+
+def _ordered(table: Mapping[str, Any], first: Sequence[str]) -> dict[str, Any]:
+    keys = [key for key in first if key in table] + [key for key in table if key not in first]
+    return {key: table[key] for key in keys}
 
 
 def _labels(view: ResourceView) -> dict[str, str]:

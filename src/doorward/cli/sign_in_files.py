@@ -4,7 +4,7 @@ The certificates must be for the keys that were made here and for the user that 
 in a configuration file must have the shape of what belongs there: an answer can not smuggle a line into known_hosts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -29,6 +29,7 @@ from doorward.wire.ssh.certificate import CertificateType, parse_certificate
 from doorward.wire.ssh.public_key import parse_public_key_line, public_key_line
 
 GATEWAYS_MAX: Final = 64
+LOOPBACK_ADDRESSES: Final = ("127.0.0.1", "::1")
 FACE_AUTHORITIES_MAX: Final = 16
 
 
@@ -119,7 +120,18 @@ def gateway_of(url: str, gateway_names: list[str]) -> tuple[str, int]:
         raise BadAnswer("reading the sign-in: it names too many gateways")
     here = checked_host_name(parts.hostname or ""), parts.port or PORT_DEFAULT
     addresses = [gateway_address(name, here[1]) for name in gateway_names] or [here]
-    return next((address for address in addresses if address[0] == here[0]), addresses[0])
+    host, port = next((address for address in addresses if address[0] == here[0]), addresses[0])
+    return host_to_dial(host, [name for name, _ in addresses]), port
+
+
+def host_to_dial(host: str, gateway_hosts: Sequence[str]) -> str:
+    """`host`, or the loopback address behind `localhost` when the gateway goes by it too.
+
+    A gateway has to choose which of its names it proves before a client has said one; on loopback it is the address.
+    """
+    if host != "localhost":
+        return host
+    return next((address for address in LOOPBACK_ADDRESSES if address in gateway_hosts), host)
 
 
 def gateway_address(text: str, port_default: int) -> tuple[str, int]:

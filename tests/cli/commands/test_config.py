@@ -42,6 +42,17 @@ def test_each_gateway_has_its_port(dw: CommandLine, stub: StubAuthority, tmp_pat
     assert settings(tmp_path / "config", "127.0.0.1")["port"] == str(stub.port)
 
 
+def test_localhost_leads_to_the_address_that_the_gateway_proves(
+    dw: CommandLine, stub: StubAuthority, tmp_path: Path
+) -> None:
+    stub.gateway_names = ["localhost", "127.0.0.1"]
+    dw.login(stub)
+    (tmp_path / "config").write_text(dw("config", "ssh").out)
+    said = settings(tmp_path / "config", "root@web@localhost")
+    assert (said["hostname"], said["port"], said["user"]) == ("127.0.0.1", str(stub.port), "root@web")
+    assert said["stricthostkeychecking"] == "true"
+
+
 def test_no_command_in_the_block_holds_the_user_name(alice: CommandLine) -> None:
     assert "%r" not in alice("config", "ssh").out
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 from tests.support.command_line import CommandLine
@@ -115,3 +116,11 @@ def test_half_names_are_refused_here(alice: CommandLine, stub: StubAuthority, ar
 def test_names_can_not_change_the_path(alice: CommandLine, stub: StubAuthority) -> None:
     alice("get", "node/../../status?x#y")
     assert stub.seen[-1].path == "/v1/resources/node/..%2F..%2Fstatus%3Fx%23y"
+
+
+def test_yaml_stands_in_the_order_in_which_people_write_it(alice: CommandLine, stub: StubAuthority) -> None:
+    seen = view(NODE)
+    shuffled = dict(sorted(seen.document.items(), reverse=True))
+    stub.answers["GET /v1/resources/node/web"] = (200, msgspec.structs.replace(seen, document=shuffled))
+    lines = alice("get", "node/web").out.splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == ["kind: node", "version: v1", "metadata:", "spec:"]

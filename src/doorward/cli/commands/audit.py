@@ -23,11 +23,11 @@ def audit() -> None:
 @click.option("--since", metavar="TIME", help="RFC 3339, or a duration before now such as 2h.")
 @click.option("--until", metavar="TIME", help="RFC 3339, or a duration before now.")
 @click.option("--person", metavar="NAME", help="Who did it, or to whom.")
-@click.option("--resource", metavar="NAME", help="What it was done to.")
+@click.option("--resource", metavar="KIND/NAME", help="What it was done to; an id will do.")
 @click.option("--session", metavar="SESSION", help="In which session.")
-@click.option("--type", "event_type", metavar="TYPE", help="Which event.")
+@click.option("--type", "event_type", metavar="TYPE[,TYPE]", help="Which events.")
 @click.option("--before", type=click.IntRange(min=0), metavar="NUMBER", help="Continue before this entry.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True, help="At most so many.")
 @shown.output_option("table", "json")
 def search(
     *,

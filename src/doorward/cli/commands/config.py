@@ -6,7 +6,7 @@ from doorward.base.clock import SystemClock
 from doorward.cli import shown
 from doorward.cli.keep import Keep
 from doorward.cli.profile import Profile, live_profile
-from doorward.cli.sign_in_files import gateway_address
+from doorward.cli.sign_in_files import gateway_address, host_to_dial
 from doorward.cli.ssh_start import run, ssh_options
 
 
@@ -33,9 +33,11 @@ def ssh_config_text(home: str, profile: Profile) -> str:
         host, port = gateway_address(name, profile.gateway_port)
         if host not in by_port.setdefault(port, []):
             by_port[port].append(host)
-    lines: list[str] = []
+    lines = [f"# Doorward: ssh LOGIN@NODE@{profile.gateway_host}"]
     for port, hosts in by_port.items():
-        lines.append(f"# Doorward: ssh LOGIN@NODE@{hosts[0]}")
+        renamed = {host: host_to_dial(host, hosts) for host in hosts}
+        for host in (host for host in hosts if renamed[host] != host):
+            lines += [f"Host {host}", f"    HostName {renamed[host]}"]
         lines.append(f"Host {' '.join(hosts)}")
         lines.extend(f"    {name} {value}" for name, value in ssh_options(home, port))
     return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ from doorward.cli import shown
 from doorward.cli.commands.resources import remove_resource
 from doorward.cli.composed import lock_document
 from doorward.cli.connection import authority
-from doorward.cli.declared import apply_document, print_changes
+from doorward.cli.declared import apply_document, print_changes, resources_yaml
 
 NAME_BYTES = 5
 
@@ -52,7 +52,7 @@ def list_locks(output: str, as_json: bool) -> None:
     if as_json or output == "json":
         shown.as_json(views)
     elif output == "yaml":
-        shown.block(shown.yaml_text([view.document for view in views]) if views else "")
+        shown.block(resources_yaml(views))
     else:
         shown.table(("LOCK", "TARGET", "EXPIRES", "MESSAGE"), [_row(view.name, view.document) for view in views])
 
