@@ -84,6 +84,7 @@ def test_expression_says(text: str, expected: bool) -> None:
         'user.metadata.name == "alice"',
         'user.name == "alice"',
         "labels[env]",
+        'labels["reported/os"] == "linux"',
         'labels["env"] = "x"',
         'labels["env"] == 1',
         "labels.env == 'x'",
@@ -109,6 +110,10 @@ def test_expression_says(text: str, expected: bool) -> None:
 def test_what_is_not_of_the_language_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         parse_expression(text)
+
+
+def test_what_nodes_report_of_themselves_matches_no_pattern_of_keys() -> None:
+    assert not says('contains(labels_matching("*"), "linux")', {"reported/os": "linux"})
 
 
 def test_length_and_depth_are_bounded() -> None:

@@ -90,6 +90,7 @@ def test_a_role_that_loads_although_an_error_was_expected_fails() -> None:
         "cases: [{id: a, context: {mfa_verified: perhaps}, checks: []}]",
         "label_expression_matrix: {rows: [{allow_labels: sometimes}]}",
         "kubernetes_resource_rules: [{id: a, expect: deny}]",
+        "kubernetes_resource_rules: [{id: a, expect: deny, request: {}, rules: [{name: '^($'}]}]",
     ],
 )
 def test_a_file_of_another_shape_is_refused(text: str) -> None:
@@ -110,3 +111,11 @@ def test_matrix_and_cluster_rules_can_fail() -> None:
         rule = "{kind: pod, name: x, verbs: [get], namespace: d}"
         kube = f"kubernetes_resource_rules: [{{id: a, request: {rule}, rules: [{rule}], expect: {expect}}}]"
         assert run_cases(kube, "m").passed is passed
+
+
+@pytest.mark.parametrize("verbs", ["[]", "[get, list]"])
+def test_a_question_about_no_verb_or_several_is_denied(verbs: str) -> None:
+    rule = "{kind: pod, name: x, verbs: ['*'], namespace: d}"
+    request = f"{{kind: pod, name: x, verbs: {verbs}, namespace: d}}"
+    text = f"kubernetes_resource_rules: [{{id: a, request: {request}, rules: [{rule}], expect: deny}}]"
+    assert run_cases(text, "m").passed

@@ -93,6 +93,8 @@ def test_an_empty_document_of_each_kind_is_refused_and_a_stranger_field_named(na
         ("x: 1", "kind"),
         ("kind: rolle\nversion: v1", "kind"),
         ("kind: [role]", "kind"),
+        ("kind: ''", "kind"),
+        ("kind: user\nversion: ''\nmetadata: {name: x}\nspec: {}", "version"),
         ("[1, 2]", ""),
         ("just text", ""),
         ("{}", "kind"),

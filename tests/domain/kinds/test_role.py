@@ -82,6 +82,7 @@ def test_fields_not_yet_honoured_are_refused_by_name(side: str, field: str) -> N
         ({"deny": {"node_labels": {"env": "{{external.}}"}}}, "spec.deny.node_labels.env"),
         ({"deny": {"node_labels": {"{{external.x}}": "a"}}}, "spec.deny.node_labels.{{external.x}}"),
         ({"allow": {"node_labels": {"env": "^[{{external.x}}]$"}}}, "spec.allow.node_labels.env"),
+        ({"allow": {"node_labels": {"reported/os": "linux"}}}, "spec.allow.node_labels.reported/os"),
         ({"allow": {"node_labels": {"env": None}}}, "spec.allow.node_labels.env"),
         ({"allow": {"node_labels": {"env": [True]}}}, "spec.allow.node_labels.env[0]"),
         ({"allow": {"node_labels": "*"}}, "spec.allow.node_labels"),

@@ -8,6 +8,7 @@ evaluated shuts the door.
 from collections.abc import Callable, Mapping
 
 from doorward.domain.access.expression import (
+    REPORTED,
     Both,
     Change,
     Contains,
@@ -121,7 +122,9 @@ def _list(node: Node, traits: Traits) -> _List:
             return lambda labels: held
         case LabelsMatching(pattern):
             matches = pattern.matches
-            return lambda labels: tuple(value for key, value in labels.items() if matches(key))
+            return lambda labels: tuple(
+                value for key, value in labels.items() if matches(key) and not key.startswith(REPORTED)
+            )
         case Change():
             return _changed(node, traits)
         case Literal() | LabelOf():

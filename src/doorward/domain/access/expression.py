@@ -16,6 +16,7 @@ from doorward.domain.access.tokens import Token, TokenKind, tokens_of
 
 EXPRESSION_BYTES_MAX: Final = 4096
 EXPRESSION_DEPTH_MAX: Final = 32
+REPORTED: Final = "reported/"  # labels that a node says of itself; they select nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,10 @@ class _Reader:
     def _named(self, token: Token) -> Node:
         name = token.text
         if name == "labels":
-            return LabelOf(self._key("the key of a label is expected"))
+            key = self._key("the key of a label is expected")
+            if key.startswith(REPORTED):
+                raise self._wrong("what nodes say of themselves selects nothing: another label is expected")
+            return LabelOf(key)
         if name in {"user", "email", "strings", "regexp"}:
             self._expect(".")
             name = f"{name}.{self._name()}"

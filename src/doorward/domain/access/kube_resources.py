@@ -28,7 +28,7 @@ class KubeResourceRule:
 
 @dataclass(frozen=True, slots=True)
 class KubeObject:
-    """What is asked for, with one verb."""
+    """What is asked for; without a verb nothing is."""
 
     kind: str
     name: str
@@ -42,7 +42,7 @@ def kube_object_allowed(rules: Iterable[KubeResourceRule], wanted: KubeObject) -
 
 
 def _lets_through(rule: KubeResourceRule, wanted: KubeObject) -> bool:
-    if wanted.verb not in rule.verbs and ANY not in rule.verbs:
+    if not wanted.verb or (wanted.verb not in rule.verbs and ANY not in rule.verbs):
         return False
     if rule.kind == NAMESPACE and wanted.namespace:
         return _matches(rule.name, wanted.namespace)

@@ -11,6 +11,7 @@ from typing import Final
 from doorward.base.errors import Invalid
 from doorward.domain.access.kube_resources import KubeObject, KubeResourceRule
 from doorward.domain.access.levels import SecondFactor
+from doorward.domain.access.patterns import check_pattern
 from doorward.domain.access.question import Context, Wanted
 from doorward.domain.access.resource_kinds import DIMENSIONS, RESOURCE_KINDS
 from doorward.domain.access.role import Role
@@ -199,7 +200,7 @@ def _factor(fields: Fields, key: str, when_true: SecondFactor) -> SecondFactor:
 
 def _kind(fields: Fields) -> str:
     kind = fields.text("kind", required=True)
-    if kind and kind not in RESOURCE_KINDS:
+    if kind not in RESOURCE_KINDS:
         fields.wrong("kind", f"one of {', '.join(RESOURCE_KINDS)} is expected")
     return kind if kind in RESOURCE_KINDS else "node"
 
@@ -227,7 +228,7 @@ def _matrix(matrix: Fields) -> tuple[tuple[Mapping[str, str], str], ...]:
         row = Fields.of(node, matrix.name_of(name), matrix.problems)
         states = {key: row.text(key, required=True) for key in ROW_FIELDS}
         for key, state in states.items():
-            if state and state not in ROW_STATES:
+            if state not in ROW_STATES:
                 row.wrong(key, f"one of {', '.join(ROW_STATES)} is expected")
         rows.append((states, _expectation(row, "expect")))
         row.finish()
@@ -242,18 +243,21 @@ def _kube_case(whole: Fields, name: str, node: Node) -> KubeCase:
     rules: list[KubeResourceRule] = []
     for item, rule_node in fields.items("rules"):
         rule = Fields.of(rule_node, fields.name_of(item), fields.problems)
-        rules.append(
-            KubeResourceRule(rule.text("kind"), rule.text("name"), rule.text("namespace"), rule.texts("verbs"))
-        )
+        name_pattern, namespace = rule.parsed("name", _pattern) or "", rule.parsed("namespace", _pattern) or ""
+        rules.append(KubeResourceRule(rule.text("kind"), name_pattern, namespace, rule.texts("verbs")))
         rule.finish()
     request = fields.within("request", required=True)
     verbs = request.texts("verbs")
-    if len(verbs) != 1:
-        request.wrong("verbs", "one verb is expected")
-    wanted = KubeObject(request.text("kind"), request.text("name"), request.text("namespace"), "".join(verbs))
+    verb = verbs[0] if len(verbs) == 1 else ""  # a question about several verbs, or none, is answered by deny
+    wanted = KubeObject(request.text("kind"), request.text("name"), request.text("namespace"), verb)
     request.finish()
     case = KubeCase(
         fields.text("id", required=True), fields.text("title"), tuple(rules), wanted, _expectation(fields, "expect")
     )
     fields.finish()
     return case
+
+
+def _pattern(text: str) -> str:
+    check_pattern(text)
+    return text

@@ -73,7 +73,7 @@ class InvalidDocuments(Invalid):
     code = "invalid_documents"
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems: tuple[Problem, ...] = tuple(problems)[:PROBLEMS_MAX]
+        self.problems: tuple[Problem, ...] = tuple(dict.fromkeys(problems))[:PROBLEMS_MAX]
         super().__init__("reading documents: " + "; ".join(str(problem) for problem in self.problems[:3]))
 
 

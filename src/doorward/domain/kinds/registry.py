@@ -85,11 +85,11 @@ def _document(node: Node, problems: list[Problem]) -> Declared | None:
     name = document.text("kind", required=True)
     kind = KINDS.get(name)
     if kind is None:
-        if name:
+        if document.has("kind"):
             document.wrong("kind", f"one of {', '.join(sorted(KINDS))} is expected")
         return None
     version = document.text("version", required=True)
-    if version and version not in kind.versions:
+    if document.has("version") and version not in kind.versions:
         document.wrong("version", f"one of {', '.join(kind.versions)} is expected")
     metadata = parse_metadata(document, kind.check_name)
     value = kind.parse(document, metadata, version)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from doorward.base.errors import Invalid
 from doorward.domain.access.account_names import is_account
 from doorward.domain.access.built_in import BUILT_IN_ROLES
-from doorward.domain.access.expression import parse_expression
+from doorward.domain.access.expression import REPORTED, parse_expression
 from doorward.domain.access.labels import WILDCARD
 from doorward.domain.access.options import RoleOptions, dump_options, parse_options
 from doorward.domain.access.patterns import check_pattern, check_pattern_around
@@ -88,6 +88,8 @@ def _selector(fields: Fields, key: str) -> dict[str, tuple[Entry, ...]] | None:
     for label, _, _ in node.entries:
         if "{{" in label:
             table.wrong(label, "a template can stand in a value, not in a key")
+        if label.startswith(REPORTED):
+            table.wrong(label, "what nodes say of themselves selects nothing")
         entries = (
             table.parsed_at(name, item, _label_value) for name, item in table.items(label, most=ITEMS_MAX, single=True)
         )
