@@ -31,7 +31,7 @@ class GatewayPort:
 
     def serve_ssh(self, sock: socket.socket, address: str, visit: Visit) -> None:
         """Take an SSH connection over."""
-        options = self._faces.current(str(sock.getsockname()[0]))
+        options = self._faces.current()
         if options is None:
             visit.leave()
             self._parts.tasks.spawn(say_goodbye(sock, VERSION, lines.NO_CONTROL), "turn a client away")

@@ -188,6 +188,7 @@ class _OwnedConnection(SSHConnection):
     owner: ConnectionOwner
     _reads_left: int = READS_ACKNOWLEDGED_AT_ONCE
     _socket: socket.socket | None = None
+    _is_leaving = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._socket = transport.get_extra_info("socket")
@@ -195,6 +196,8 @@ class _OwnedConnection(SSHConnection):
         super().connection_made(transport)
 
     def data_received(self, data: bytes, datatype: int | None = None) -> None:
+        if self._is_leaving:
+            return
         if self._reads_left:
             self._reads_left -= 1
             if self._socket is not None:
@@ -223,12 +226,22 @@ class _OwnedConnection(SSHConnection):
         return RelayChannel(self, self._loop)
 
     def farewell(self, code: int, line: str) -> None:
-        """Disconnect with a reason; what was written may still leave, for a moment."""
+        """Disconnect with a reason, and nothing after it.
+
+        The peer may still send: closing at once would answer that with a reset, and a reset makes it forget what it has
+        not read yet. So reading goes on, into nothing, until the peer leaves or a moment has passed.
+        """
         transport = self._transport
-        if transport is not None:
+        if transport is not None and not self._is_leaving:
             self._send_disconnect(code, line, "")
-            transport.close()
+            self._is_leaving = True
+            transport.write_eof()
+            transport.resume_reading()
             self._loop.call_later(FAREWELL_SECONDS, transport.abort)
+
+    def _send(self, data: bytes) -> None:
+        if not self._is_leaving:
+            super()._send(data)
 
     @property
     def ssh_session_id(self) -> bytes:

@@ -1,12 +1,12 @@
 """Which names this gateway shows: one host key in memory, a ten-minute certificate for each name.
 
-A certificate names one name, so one has to be chosen before a client says anything: on a loopback address that is
-itself one of our names, that address; else the first DNS name. Renewed when half its life is over. Without a
-certificate that still lives nobody is let in, since no client should get used to unproven gateways.
+A certificate names one name, and SSH does not tell a server by which name the client came, so it is always the
+gateway's first name; a client that comes by another one says `HostKeyAlias` (as `dw ssh` and `dw config ssh` do).
+Renewed when half its life is over. Without a certificate that still lives nobody is let in, since no client should get
+used to unproven gateways.
 """
 
 import asyncio
-import ipaddress
 from collections.abc import Sequence
 from typing import Final
 
@@ -55,27 +55,8 @@ class Faces:
             wait_seconds = await self.renew(control_plane, names)
             await asyncio.sleep(wait_seconds)
 
-    def current(self, local_address: str) -> SSHServerConnectionOptions | None:
-        """What to show on a connection that arrived at `local_address`; None when nothing valid is at hand."""
+    def current(self) -> SSHServerConnectionOptions | None:
+        """What to show on a new connection; None when nothing valid is at hand."""
         if not self._names or self._clock.elapsed_seconds() >= self._until:
             return None
-        return self._options[choose_name(self._names, local_address)]
-
-
-def choose_name(names: Sequence[str], local_address: str) -> str:
-    """The name to show: see the module's text."""
-    if local_address in names and (_is_loopback(local_address) or all(_is_address(name) for name in names)):
-        return local_address
-    return next((name for name in names if not _is_address(name)), names[0])
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_loopback(address: str) -> bool:
-    return _is_address(address) and ipaddress.ip_address(address).is_loopback
+        return self._options[self._names[0]]

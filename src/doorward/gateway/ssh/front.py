@@ -116,6 +116,7 @@ class UserFront:
         self._parts.sessions.add(session)
         if self._is_gone:
             session.user_gone()
+        if session.is_over:
             return
         sign_in.accept()
         for notice in plan.notices:

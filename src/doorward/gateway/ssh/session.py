@@ -74,6 +74,11 @@ class SshSession:
         session._dialling = parts.tasks.spawn(session._dial(key), f"dial for session {plan.session_id}")
         return session
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self._is_over
+
     # --- what the user's connection asks ---
 
     def channel_requested(self, kind: bytes) -> Refusal | Callable[[], Awaitable[ChannelEnd]]:
