@@ -194,6 +194,37 @@ async def test_peer_that_does_not_read_is_held_and_others_go_on(path: Path) -> N
         assert not reader.at_eof()
 
 
+class ListeningTransport(asyncio.Transport):
+    """Remembers what was written and whether anything is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = 0
+        self.is_reading_now = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += len(FrameReader(REPLY_BYTES_MAX).receive(bytes(data)))
+
+    def pause_reading(self) -> None:
+        self.is_reading_now = False
+
+    def resume_reading(self) -> None:
+        self.is_reading_now = True
+
+
+async def test_many_calls_are_answered_in_turns_and_nothing_more_is_read_meanwhile() -> None:
+    connections = SignerConnections(signing_service(rates=NO_LIMIT), {7}, uid_of=lambda _: 7)
+    transport = ListeningTransport()
+    peer = connections.make_protocol()
+    peer.connection_made(transport)
+    peer.data_received(b"".join(call(number) for number in range(server.TURN_CALLS_MAX + 1)))
+    assert transport.written == server.TURN_CALLS_MAX
+    assert not transport.is_reading_now
+    await asyncio.sleep(0)
+    assert transport.written == server.TURN_CALLS_MAX + 1
+    assert transport.is_reading_now
+
+
 async def test_connections_are_bounded_and_a_place_becomes_free(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "CONNECTIONS_MAX", 2)
     async with running_signer(path):

@@ -219,7 +219,7 @@ async def test_answer_that_makes_no_sense_ends_the_connection_and_is_never_belie
     def answer(connection: int, writer: asyncio.StreamWriter, call: Call) -> None:
         writer.write(encode_frame(raw))
 
-    async with odd_signer(path, answer), SignerClient(path) as client:
+    async with odd_signer(path, answer), SignerClient(path, call_seconds=60) as client, asyncio.timeout(5):
         with pytest.raises(SignerAway):
             await check(client)
 
@@ -257,6 +257,13 @@ async def test_calls_that_wait_are_bounded(path: Path, monkeypatch: pytest.Monke
     ):
         for kind in (SignerAway, SignerAway, SignerBusy):
             tasks.create_task(refused(client, kind))
+
+
+async def test_answered_call_waits_no_more(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "CALLS_WAITING_MAX", 2)
+    async with running_signer(path), SignerClient(path) as client:
+        for _ in range(5):
+            assert (await client.sign_node_host(node_id=NODE, public_key=KEY)).serial
 
 
 async def test_cancelled_call_takes_no_other_with_it(path: Path) -> None:
