@@ -1,4 +1,4 @@
-"""A whole Doorward on loopback: `doorward init` and `doorward serve` as real processes, ended by their own process id."""
+"""A whole Doorward on loopback: init and serve as real processes, ended by their own process id."""
 
 import os
 import re

@@ -50,7 +50,7 @@ def prepare_node(
     admin: Person, name: str, logins: Sequence[str], labels: Sequence[str] = (), settings: SshdSettings | None = None
 ) -> PreparedNode:
     """Start sshd, declare the node, run its set-up script."""
-    real = tuple(account(login) for login in logins)
+    real = tuple(account(login).login for login in logins)
     sshd = Sshd(settings or SshdSettings())
     sshd.start()
     try:

@@ -1,4 +1,4 @@
-"""People at the command line: they enrol with a code, sign in, and type `dw`, as real processes with homes of their own."""
+"""People at the command line: they enrol with a code, sign in, and type `dw`, with homes of their own."""
 
 import os
 import subprocess
