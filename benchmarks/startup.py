@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from doorward.cli.ssh_start import door_text
+from doorward.cli.ssh_start import Door, door_text
 
 ROUNDS = 60
 WARM_UPS = 5
@@ -29,7 +29,9 @@ def _milliseconds(command: list[str], environment: dict[str, str]) -> float:
 
 def _prepare(directory: Path) -> dict[str, str]:
     """A sign-in that is good for a year, and an `ssh` that does nothing."""
-    (directory / "door").write_text(door_text(int(time.time()) + YEAR_SECONDS, "gateway.example", 3443, "dw"))
+    (directory / "door").write_text(
+        door_text(Door(int(time.time()) + YEAR_SECONDS, "gateway.example", 3443, "gateway.example", "dw"))
+    )
     programs = directory / "bin"
     programs.mkdir()
     true = shutil.which("true")

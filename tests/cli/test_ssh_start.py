@@ -15,6 +15,7 @@ from doorward.cli.ssh_start import (
     SAID_BY_US,
     WITH_VALUE,
     CanNotStart,
+    Door,
     account_on_node,
     control_path,
     door_text,
@@ -26,12 +27,13 @@ from doorward.cli.ssh_start import (
 )
 
 NOW = 1_000_000.0
+DOOR = Door(int(NOW) + 60, "gateway.example", 3443, "gw.example", "dw")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> str:
     """A sign-in that has a minute to go."""
-    (tmp_path / "door").write_text(door_text(int(NOW) + 60, "gateway.example", 3443, "dw"))
+    (tmp_path / "door").write_text(door_text(DOOR))
     return str(tmp_path)
 
 
@@ -56,7 +58,13 @@ def test_ours_stand_before_the_user_s_since_the_first_value_holds(home: str) -> 
 def test_stock_ssh_does_not_let_the_user_s_options_weaken_ours(home: str) -> None:
     command = ssh_command(["-G", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/x", "a@web"], home, NOW)
     said = subprocess.run(["/usr/bin/ssh", *command[1:]], capture_output=True, check=True).stdout.decode().splitlines()
-    assert {"stricthostkeychecking true", "user a@web", "hostname gateway.example", "port 3443"} <= set(said)
+    assert {
+        "stricthostkeychecking true",
+        "user a@web",
+        "hostname gateway.example",
+        "port 3443",
+        "hostkeyalias gw.example",
+    } <= set(said)
     assert f"userknownhostsfile {home}/known_hosts" in said
 
 
@@ -114,7 +122,7 @@ def test_the_destination_is_found_behind_any_options(before: list[list[str]], af
 def test_paths_are_quoted_so_that_ssh_expands_nothing(tmp_path: Path) -> None:
     odd = tmp_path / "a b%h~"
     odd.mkdir()
-    command = [word for name, value in ssh_options(str(odd), 22) for word in ("-o", f"{name}={value}")]
+    command = [word for name, value in ssh_options(str(odd), 22, "gw") for word in ("-o", f"{name}={value}")]
     said = subprocess.run(["/usr/bin/ssh", "-F", "none", "-G", *command, "x"], capture_output=True, check=True)
     assert f"identityfile {str(odd).replace('%', '%%')}/id_ed25519".encode() in said.stdout
 
@@ -142,7 +150,7 @@ def test_a_long_home_gets_no_control_socket() -> None:
 
 
 def test_names_of_files_agree_with_those_that_sign_in_writes() -> None:
-    options = dict(ssh_options("/h", 22))
+    options = dict(ssh_options("/h", 22, "gw"))
     assert options["IdentityFile"] == f'"/h/{keep.SSH_KEY}"'
     assert options["CertificateFile"] == f'"/h/{keep.SSH_CERTIFICATE}"'
     assert options["UserKnownHostsFile"] == f'"/h/{keep.KNOWN_HOSTS}"'

@@ -4,7 +4,7 @@ The certificates must be for the keys that were made here and for the user that 
 in a configuration file must have the shape of what belongs there: an answer can not smuggle a line into known_hosts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -21,7 +21,7 @@ from doorward.cli import keep as files
 from doorward.cli.client_keys import ClientKeys
 from doorward.cli.keep import Keep
 from doorward.cli.profile import PORT_DEFAULT, Profile, save_profile
-from doorward.cli.ssh_start import DOOR_FILE, door_text
+from doorward.cli.ssh_start import DOOR_FILE, Door, door_text
 from doorward.domain.certificates.principals import checked_host_name, sign_in_key_id, user_principal
 from doorward.domain.certificates.x509_names import X509Kind, identity_of
 from doorward.wire.errors import RemoteProtocolError
@@ -29,7 +29,6 @@ from doorward.wire.ssh.certificate import CertificateType, parse_certificate
 from doorward.wire.ssh.public_key import parse_public_key_line, public_key_line
 
 GATEWAYS_MAX: Final = 64
-LOOPBACK_ADDRESSES: Final = ("127.0.0.1", "::1")
 FACE_AUTHORITIES_MAX: Final = 16
 
 
@@ -67,7 +66,8 @@ def save_sign_in(keep: Keep, fresh: FreshSignIn, root_pem: str) -> None:
     profile = fresh.profile
     save_profile(keep, profile)
     ends = int(profile.expires.timestamp())
-    keep.write(DOOR_FILE, door_text(ends, profile.gateway_host, profile.gateway_port, profile.node_suffix))
+    door = Door(ends, profile.gateway_host, profile.gateway_port, proven_name(profile), profile.node_suffix)
+    keep.write(DOOR_FILE, door_text(door))
 
 
 def _profile(signed_in: SignedIn, url: str, pin: str) -> Profile:
@@ -108,7 +108,7 @@ def known_hosts_text(profile: Profile, face_authorities: list[str]) -> str:
     hosts = dict.fromkeys(gateway_address(name, profile.gateway_port) for name in profile.gateway_names)
     hosts[profile.gateway_host, profile.gateway_port] = None
     patterns = [host if port == 22 else f"[{host}]:{port}" for host, port in hosts]
-    patterns.append(f"*.{profile.node_suffix}")
+    patterns += [proven_name(profile), f"*.{profile.node_suffix}"]
     lines = [public_key_line(parse_public_key_line(authority)) for authority in face_authorities]
     return "".join(f"@cert-authority {','.join(patterns)} {line}\n" for line in lines)
 
@@ -120,18 +120,16 @@ def gateway_of(url: str, gateway_names: list[str]) -> tuple[str, int]:
         raise BadAnswer("reading the sign-in: it names too many gateways")
     here = checked_host_name(parts.hostname or ""), parts.port or PORT_DEFAULT
     addresses = [gateway_address(name, here[1]) for name in gateway_names] or [here]
-    host, port = next((address for address in addresses if address[0] == here[0]), addresses[0])
-    return host_to_dial(host, [name for name, _ in addresses]), port
+    return next((address for address in addresses if address[0] == here[0]), addresses[0])
 
 
-def host_to_dial(host: str, gateway_hosts: Sequence[str]) -> str:
-    """`host`, or the loopback address behind `localhost` when the gateway goes by it too.
+def proven_name(profile: Profile) -> str:
+    """The name that the gateway proves by whichever of its names one comes: the first.
 
-    A gateway has to choose which of its names it proves before a client has said one; on loopback it is the address.
+    SSH does not tell a server by which name a client came, and a certificate names one.
     """
-    if host != "localhost":
-        return host
-    return next((address for address in LOOPBACK_ADDRESSES if address in gateway_hosts), host)
+    names = profile.gateway_names or [profile.gateway_host]
+    return gateway_address(names[0], profile.gateway_port)[0]
 
 
 def gateway_address(text: str, port_default: int) -> tuple[str, int]:

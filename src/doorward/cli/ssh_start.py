@@ -12,6 +12,7 @@ import time
 
 DOOR_FILE = "door"
 DOOR_FORMAT = "doorward-door-1"
+DOOR_LINES = 6
 DOOR_BYTES_MAX = 4096
 USAGE_EXIT = 2
 NOT_SIGNED_IN_EXIT = 4
@@ -28,6 +29,22 @@ _LOGIN_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 _NODE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 # What OpenSSH would expand or take apart inside a quoted path.
 _UNQUOTABLE = frozenset('"\\$\n\r\t\0')
+
+
+class Door:
+    """When the sign-in expires (seconds since 1970), where the gateway listens, which name it proves, nodes' suffix.
+
+    No dataclass: loading that module alone takes longer than starting ssh may.
+    """
+
+    __slots__ = ("expires_seconds", "host", "name", "port", "suffix")
+
+    def __init__(self, expires_seconds: int, host: str, port: int, name: str, suffix: str) -> None:
+        self.expires_seconds = expires_seconds
+        self.host = host
+        self.port = port
+        self.name = name
+        self.suffix = suffix
 
 
 class CanNotStart(Exception):
@@ -62,17 +79,18 @@ def home_directory() -> str:
 def ssh_command(arguments: list[str], home: str, now_seconds: float) -> list[str]:
     """The command line of ssh for `dw ssh` with these arguments; `CanNotStart` when there is none."""
     before, destination, after = split_arguments(arguments)
-    expires_seconds, host, port, suffix = read_door(home)
-    if now_seconds >= expires_seconds:
+    door = read_door(home)
+    if now_seconds >= door.expires_seconds:
         raise CanNotStart("the sign-in has expired; run dw login", NOT_SIGNED_IN_EXIT)
-    login, node = account_on_node(destination, suffix)
-    options = [part for name, value in ssh_options(home, port) for part in ("-o", f"{name}={value}")]
-    return ["ssh", *options, *before, "-l", f"{login}@{node}", host, *after]
+    login, node = account_on_node(destination, door.suffix)
+    options = [part for name, value in ssh_options(home, door.port, door.name) for part in ("-o", f"{name}={value}")]
+    return ["ssh", *options, *before, "-l", f"{login}@{node}", door.host, *after]
 
 
-def ssh_options(home: str, port: int) -> list[tuple[str, str]]:
-    """What stock ssh must be told to reach a gateway; also the lines of `dw config ssh`."""
+def ssh_options(home: str, port: int, name: str) -> list[tuple[str, str]]:
+    """What stock ssh must be told to reach a gateway that proves to be `name`; also the lines of `dw config ssh`."""
     return [
+        ("HostKeyAlias", name),
         ("Port", str(port)),
         ("IdentityFile", quoted(f"{home}/id_ed25519")),
         ("CertificateFile", quoted(f"{home}/id_ed25519-cert.pub")),
@@ -126,8 +144,8 @@ def account_on_node(destination: str, suffix: str) -> tuple[str, str]:
     return login, node
 
 
-def read_door(home: str) -> tuple[int, str, int, str]:
-    """When the sign-in expires (seconds since 1970), the gateway's host and port, and the suffix of nodes."""
+def read_door(home: str) -> Door:
+    """What the last sign-in left; `CanNotStart` when there is none, or it can not be read."""
     try:
         descriptor = os.open(f"{home}/{DOOR_FILE}", os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -136,14 +154,14 @@ def read_door(home: str) -> tuple[int, str, int, str]:
         lines = os.read(descriptor, DOOR_BYTES_MAX).decode("ascii", "replace").split("\n")
     finally:
         os.close(descriptor)
-    if len(lines) != 6 or lines[0] != DOOR_FORMAT or not lines[1].isdigit() or not lines[3].isdigit():
+    if len(lines) != DOOR_LINES + 1 or lines[0] != DOOR_FORMAT or not lines[1].isdigit() or not lines[3].isdigit():
         raise CanNotStart("what the last sign-in left can not be read; run dw login", NOT_SIGNED_IN_EXIT)
-    return int(lines[1]), lines[2], int(lines[3]), lines[4]
+    return Door(int(lines[1]), lines[2], int(lines[3]), lines[4], lines[5])
 
 
-def door_text(expires_seconds: int, host: str, port: int, suffix: str) -> str:
-    """The file that `read_door` reads: five lines."""
-    return f"{DOOR_FORMAT}\n{expires_seconds}\n{host}\n{port}\n{suffix}\n"
+def door_text(door: Door) -> str:
+    """The file that `read_door` reads: a line for the format, and one for each part."""
+    return f"{DOOR_FORMAT}\n{door.expires_seconds}\n{door.host}\n{door.port}\n{door.name}\n{door.suffix}\n"
 
 
 def _destination(words: list[str]) -> tuple[str, list[str]]:

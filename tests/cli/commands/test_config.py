@@ -42,15 +42,14 @@ def test_each_gateway_has_its_port(dw: CommandLine, stub: StubAuthority, tmp_pat
     assert settings(tmp_path / "config", "127.0.0.1")["port"] == str(stub.port)
 
 
-def test_localhost_leads_to_the_address_that_the_gateway_proves(
-    dw: CommandLine, stub: StubAuthority, tmp_path: Path
-) -> None:
+def test_under_each_name_the_first_is_what_must_be_proven(dw: CommandLine, stub: StubAuthority, tmp_path: Path) -> None:
     stub.gateway_names = ["localhost", "127.0.0.1"]
     dw.login(stub)
     (tmp_path / "config").write_text(dw("config", "ssh").out)
     said = settings(tmp_path / "config", "root@web@localhost")
-    assert (said["hostname"], said["port"], said["user"]) == ("127.0.0.1", str(stub.port), "root@web")
-    assert said["stricthostkeychecking"] == "true"
+    assert (said["hostname"], said["port"], said["user"]) == ("localhost", str(stub.port), "root@web")
+    for name in ("localhost", "127.0.0.1"):
+        assert settings(tmp_path / "config", name)["hostkeyalias"] == "localhost"
 
 
 def test_no_command_in_the_block_holds_the_user_name(alice: CommandLine) -> None:

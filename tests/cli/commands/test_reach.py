@@ -42,7 +42,7 @@ def test_explain_says_why_and_its_exit_code_says_whether(
     assert done.exit_code == exit_code
     assert stub.seen[-1].json == {"node": "web", "login": "root@corp", "user": "bob"}
     word = "allowed" if allowed else "denied"
-    assert done.out.splitlines() == [f"{word}: ssh root@corp@web", "  role dev: login root\\u202e", "  mfa: no"]
+    assert done.out.splitlines() == [f"{word}: ssh root@corp@web", "  role dev: login root\\u202e"]
 
 
 @pytest.mark.parametrize("target", ["web", "@web", "root@"])

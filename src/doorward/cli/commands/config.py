@@ -6,7 +6,7 @@ from doorward.base.clock import SystemClock
 from doorward.cli import shown
 from doorward.cli.keep import Keep
 from doorward.cli.profile import Profile, live_profile
-from doorward.cli.sign_in_files import gateway_address, host_to_dial
+from doorward.cli.sign_in_files import gateway_address, proven_name
 from doorward.cli.ssh_start import run, ssh_options
 
 
@@ -35,11 +35,8 @@ def ssh_config_text(home: str, profile: Profile) -> str:
             by_port[port].append(host)
     lines = [f"# Doorward: ssh LOGIN@NODE@{profile.gateway_host}"]
     for port, hosts in by_port.items():
-        renamed = {host: host_to_dial(host, hosts) for host in hosts}
-        for host in (host for host in hosts if renamed[host] != host):
-            lines += [f"Host {host}", f"    HostName {renamed[host]}"]
         lines.append(f"Host {' '.join(hosts)}")
-        lines.extend(f"    {name} {value}" for name, value in ssh_options(home, port))
+        lines.extend(f"    {name} {value}" for name, value in ssh_options(home, port, proven_name(profile)))
     return "\n".join(lines) + "\n"
 
 

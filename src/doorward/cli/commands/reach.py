@@ -47,8 +47,6 @@ def explain(kind: str, target: str, user_name: str | None, output: str, as_json:
         shown.line(f"{'allowed' if answer.allowed else 'denied'}: {kind} {target}")
         for text in answer.lines:
             shown.line(f"  {text}")
-        for name, value in answer.obligations.items():
-            shown.line(f"  {name}: {value}")
     return ExitCode.OK if answer.allowed else ExitCode.REFUSED
 
 
