@@ -6,9 +6,10 @@ import pytest
 from tests.support.policy import EVERYTHING, NOW, allowed, allows, ask, denied, node, person, role, wide
 
 from doorward.domain.access.decide import decide, logins_on
-from doorward.domain.access.levels import RecordingLevel, SecondFactor
+from doorward.domain.access.levels import SecondFactor
 from doorward.domain.access.question import Context, Target, Wanted
 from doorward.domain.access.verdict import STANDING, Allow, Outcome, Reason
+from doorward.domain.recording.levels import RecordingLevel
 
 PROD = node({"env": "prod"})
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from tests.support import policy
 
 from doorward.base.errors import Invalid
-from doorward.domain.access.levels import DeviceTrust, RecordingLevel, SecondFactor
+from doorward.domain.access.levels import DeviceTrust, SecondFactor
 from doorward.domain.access.obligations import FIELDS, Obligations
 from doorward.domain.access.options import RoleOptions, dump_options, merge_options, parse_options
+from doorward.domain.recording.levels import RecordingLevel
 
 durations = st.integers(0, 86_400).map(lambda seconds: timedelta(seconds=seconds))
 obligations = st.builds(

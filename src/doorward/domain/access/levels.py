@@ -1,4 +1,4 @@
-"""Ordered answers: how strong a second factor, how much is recorded, what a device must be.
+"""Ordered answers: how strong a second factor, what a device must be (how much is recorded: `domain.recording`).
 
 They are ordered so that the strictest of several is their maximum.
 """
@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import TypeVar
 
 from doorward.base.errors import Invalid
+from doorward.domain.recording.levels import RecordingLevel
 
 
 class SecondFactor(IntEnum):
@@ -19,20 +20,6 @@ class SecondFactor(IntEnum):
     @property
     def text(self) -> str:
         return self.name.lower()
-
-
-class RecordingLevel(IntEnum):
-    """What is stored of a session, from nothing to everything that passes."""
-
-    NONE = 0
-    EVENTS = 1
-    OUTPUT = 2
-    OUTPUT_INPUT = 3
-    STRICT = 4
-
-    @property
-    def text(self) -> str:
-        return self.name.lower().replace("_", "+")
 
 
 class DeviceTrust(IntEnum):

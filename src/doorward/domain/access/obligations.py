@@ -11,14 +11,8 @@ from typing import Any, Final
 
 from doorward.base.duration import DURATION_MAX
 from doorward.base.errors import Invalid
-from doorward.domain.access.levels import (
-    DeviceTrust,
-    RecordingLevel,
-    SecondFactor,
-    device_trust,
-    recording_level,
-    second_factor,
-)
+from doorward.domain.access.levels import DeviceTrust, SecondFactor, device_trust, recording_level, second_factor
+from doorward.domain.recording.levels import RecordingLevel
 
 COUNT_MAX: Final = 1_000_000
 NO_TIME: Final = timedelta()

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from doorward.base.duration import format_duration, parse_duration
 from doorward.base.errors import Invalid
-from doorward.domain.access.levels import DeviceTrust, RecordingLevel, SecondFactor, device_trust, recording_level
+from doorward.domain.access.levels import DeviceTrust, SecondFactor, device_trust, recording_level
 from doorward.domain.access.obligations import COUNT_MAX, NO_TIME, RULES, Obligations
+from doorward.domain.recording.levels import RecordingLevel
 
 Plain = bool | int | str | list[Any] | dict[str, Any] | None
 DEFAULTS: Final = Obligations()
