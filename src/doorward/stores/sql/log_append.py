@@ -5,9 +5,10 @@ however long the log is.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Dialect, bindparam, insert, select, update
 
 from doorward.base.entropy import Entropy
 from doorward.domain.audit.event import Event
@@ -19,12 +20,15 @@ Row = dict[str, Any]
 
 _READ_HEAD = select(log_head.c.size, log_head.c.frontier, log_head.c.last_at_micros).where(log_head.c.id == 1)
 _LOCK_HEAD = _READ_HEAD.with_for_update()
-_INSERT = insert(log_entries)
-_MOVE_HEAD = update(log_head).where(log_head.c.id == 1)
+_MOVE_HEAD = (
+    update(log_head)
+    .where(log_head.c.id == 1)
+    .values({name: bindparam(f"new_{name}") for name in ("size", "frontier", "root", "last_at_micros")})
+)
 
 
 def entry_row(event: Event, entropy: Entropy) -> Row:
-    """The columns of `event`, all but its number."""
+    """The columns of `event`, all but its number, in the order of the table."""
     leaf = make_leaf(event, entropy)
     about = event.subjects
     return {
@@ -51,16 +55,26 @@ def append_rows(connection: Connection, rows: Sequence[Row]) -> None:
         return
     size, hashes, last_at_micros = connection.execute(_LOCK_HEAD).one()
     frontier = Frontier.from_bytes(size, hashes)
-    connection.execute(_INSERT, [{"seq": number, **row} for number, row in enumerate(rows, start=size)])
+    # The driver gets the rows as they are: SQLAlchemy's own handling of each would take as long as SQLite's.
+    connection.exec_driver_sql(
+        _insert_text(connection.dialect), [(number, *row.values()) for number, row in enumerate(rows, start=size)]
+    )
     grown = frontier.extended(row["leaf_hash"] for row in rows)
     connection.execute(
-        _MOVE_HEAD.values(
-            size=grown.size,
-            frontier=grown.to_bytes(),
-            root=grown.root(),
-            last_at_micros=max(last_at_micros, *(row["at_micros"] for row in rows)),
-        )
+        _MOVE_HEAD,
+        {
+            "new_size": grown.size,
+            "new_frontier": grown.to_bytes(),
+            "new_root": grown.root(),
+            "new_last_at_micros": max(last_at_micros, *(row["at_micros"] for row in rows)),
+        },
     )
+
+
+@lru_cache(maxsize=16)
+def _insert_text(dialect: Dialect) -> str:
+    """The insert as the driver wants it, with the columns in the order of the table, which is that of `entry_row`."""
+    return str(insert(log_entries).compile(dialect=dialect))
 
 
 class StagedEvents:
