@@ -5,6 +5,7 @@ from typing import Final
 
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
 
 from doorward.api.bodies.administration import (
@@ -40,35 +41,35 @@ def admin_routes(services: Services) -> Sequence[HTTPRouteHandler]:
     """All of them, bound to `services`."""
 
     @post("/v1/users", opt=_CREATES_USERS, status_code=HTTP_200_OK)
-    async def add_user(request: AnyRequest, data: AddUser) -> IssuedCode:
+    async def add_user(request: AnyRequest, data: JSONBody[AddUser]) -> IssuedCode:
         return await users.add_user(services, user_of(request), data)
 
     @post("/v1/users/{name:str}/invitation", opt=_UPDATES_USERS, status_code=HTTP_200_OK)
-    async def invite_user(request: AnyRequest, name: str) -> IssuedCode:
+    async def invite_user(request: AnyRequest, name: FromPath[str]) -> IssuedCode:
         return await users.invite_user(services, user_of(request), name)
 
     @post("/v1/users/{name:str}/reset", opt=_UPDATES_USERS, status_code=HTTP_200_OK)
-    async def reset_user(request: AnyRequest, name: str) -> IssuedCode:
+    async def reset_user(request: AnyRequest, name: FromPath[str]) -> IssuedCode:
         return await users.reset_user(services, user_of(request), name)
 
     @post("/v1/tokens", opt=_CREATES_NODES, status_code=HTTP_200_OK)
-    async def issue_token(request: AnyRequest, data: IssueToken) -> IssuedToken:
+    async def issue_token(request: AnyRequest, data: JSONBody[IssueToken]) -> IssuedToken:
         return await joining.issue_token(services, user_of(request), data)
 
     @post("/v1/nodes/{name:str}/setup", opt=_UPDATES_NODES, status_code=HTTP_200_OK)
-    async def node_setup(request: AnyRequest, name: str, data: NodeSetup) -> NodeSetupScript:
+    async def node_setup(request: AnyRequest, name: FromPath[str], data: JSONBody[NodeSetup]) -> NodeSetupScript:
         return await nodes.node_setup(services, user_of(request), name, data)
 
     @post("/v1/nodes/{name:str}/host-key", opt=_UPDATES_NODES, status_code=HTTP_200_OK)
-    async def pin_host_key(request: AnyRequest, name: str, data: PinHostKey) -> ResourceView:
+    async def pin_host_key(request: AnyRequest, name: FromPath[str], data: JSONBody[PinHostKey]) -> ResourceView:
         return await nodes.pin_host_key(services, user_of(request), name, data)
 
     @post("/v1/enrol-node", opt=_OPEN, status_code=HTTP_200_OK)
-    async def enrol_node(request: AnyRequest, data: EnrolNode) -> EnrolledNode:
+    async def enrol_node(request: AnyRequest, data: JSONBody[EnrolNode]) -> EnrolledNode:
         return await nodes.enrol_node(services, peer_of(request), data)
 
     @post("/v1/join-gateway", opt=_OPEN, status_code=HTTP_200_OK)
-    async def join_gateway(request: AnyRequest, data: JoinGateway) -> JoinedGateway:
+    async def join_gateway(request: AnyRequest, data: JSONBody[JoinGateway]) -> JoinedGateway:
         return await joining.join_gateway(services, peer_of(request), data)
 
     @get("/v1/authorities", opt=_SIGNED_IN)

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 from litestar import Request, get, post, put
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
@@ -52,31 +53,31 @@ def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:  # noqa: C
         return await contact.gateway_trust(services, gateway_of(request))
 
     @post("/v1/gateway/faces", opt=_OPT, status_code=HTTP_200_OK)
-    async def mint_faces(request: AnyRequest, data: MintFaces) -> Faces:
+    async def mint_faces(request: AnyRequest, data: JSONBody[MintFaces]) -> Faces:
         return await faces.mint_faces(services, gateway_of(request), data)
 
     @post("/v1/gateway/sessions", opt=_OPT, status_code=HTTP_200_OK)
-    async def open_one(request: AnyRequest, data: OpenSession) -> SessionPlan:
+    async def open_one(request: AnyRequest, data: JSONBody[OpenSession]) -> SessionPlan:
         return await open_session.open_session(services, gateway_of(request), data)
 
     @post("/v1/gateway/sessions/{session_id:str}/started", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
-    async def started(request: AnyRequest, session_id: str, data: SessionStarted) -> None:
+    async def started(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SessionStarted]) -> None:
         await session_life.session_started(services, gateway_of(request), session_id, data)
 
     @post("/v1/gateway/sessions/{session_id:str}/notes", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
-    async def notes(request: AnyRequest, session_id: str, data: SessionNotes) -> None:
+    async def notes(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SessionNotes]) -> None:
         await session_life.session_notes(services, gateway_of(request), session_id, data)
 
     @post("/v1/gateway/sessions/{session_id:str}/ended", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
-    async def ended(request: AnyRequest, session_id: str, data: SessionEnded) -> None:
+    async def ended(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SessionEnded]) -> None:
         await session_life.session_ended(services, gateway_of(request), session_id, data)
 
     @post("/v1/gateway/lease", opt=_OPT, status_code=HTTP_200_OK)
-    async def lease(request: AnyRequest, data: RenewLease) -> Lease:
+    async def lease(request: AnyRequest, data: JSONBody[RenewLease]) -> Lease:
         return await contact.renew_lease(services, gateway_of(request), data)
 
     @get("/v1/gateway/watch", opt=_OPT)
-    async def watch(request: AnyRequest, after: int = 0) -> Stream:
+    async def watch(request: AnyRequest, after: FromQuery[int] = 0) -> Stream:
         messages = contact.watch(services, gateway_of(request), after)
 
         async def lines() -> AsyncIterator[bytes]:
@@ -86,14 +87,14 @@ def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:  # noqa: C
         return Stream(lines(), media_type=NDJSON)
 
     @put("/v1/gateway/recordings/{session_id:str}", opt=_OPT, status_code=HTTP_200_OK)
-    async def append_recording(request: AnyRequest, session_id: str, offset: int) -> RecordingSize:
+    async def append_recording(request: AnyRequest, session_id: FromPath[str], offset: FromQuery[int]) -> RecordingSize:
         data = await request.body()
         if len(data) > CHUNK_BYTES_MAX:
             raise Invalid(f"storing a recording: at most {CHUNK_BYTES_MAX} bytes at once")
         return await recordings.append_recording(services, gateway_of(request), session_id, offset, data)
 
     @post("/v1/gateway/recordings/{session_id:str}/seal", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
-    async def seal_recording(request: AnyRequest, session_id: str, data: SealRecording) -> None:
+    async def seal_recording(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SealRecording]) -> None:
         await recordings.seal_recording(services, gateway_of(request), session_id, data)
 
     return [

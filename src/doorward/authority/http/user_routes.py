@@ -5,6 +5,7 @@ from typing import Any
 
 from litestar import Request, delete, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 from litestar.status_codes import HTTP_200_OK
 
@@ -49,19 +50,19 @@ def sign_in_routes(services: Services) -> Sequence[HTTPRouteHandler]:
         return sign_in.trust(services)
 
     @post("/v1/enrolments/begin", opt=_OPEN, status_code=HTTP_200_OK)
-    async def begin_enrolment(request: AnyRequest, data: BeginEnrolment) -> EnrolmentBegun:
+    async def begin_enrolment(request: AnyRequest, data: JSONBody[BeginEnrolment]) -> EnrolmentBegun:
         return await enrol.begin_enrolment(services, peer_of(request), data)
 
     @post("/v1/enrolments/complete", opt=_OPEN, status_code=HTTP_200_OK)
-    async def complete_enrolment(request: AnyRequest, data: CompleteEnrolment) -> SignedIn:
+    async def complete_enrolment(request: AnyRequest, data: JSONBody[CompleteEnrolment]) -> SignedIn:
         return await enrol.complete_enrolment(services, peer_of(request), data)
 
     @post("/v1/sign-ins", opt=_OPEN, status_code=HTTP_200_OK)
-    async def sign_in_now(request: AnyRequest, data: SignInWithPassword) -> SignedIn:
+    async def sign_in_now(request: AnyRequest, data: JSONBody[SignInWithPassword]) -> SignedIn:
         return await sign_in.sign_in(services, peer_of(request), data)
 
     @delete("/v1/sign-ins/{sign_in_id:str}", opt=_SIGNED_IN, status_code=HTTP_200_OK)
-    async def sign_out(request: AnyRequest, sign_in_id: str) -> Status:
+    async def sign_out(request: AnyRequest, sign_in_id: FromPath[str]) -> Status:
         return await sign_in.sign_out(services, user_of(request), sign_in_id)
 
     @get("/v1/status", opt=_SIGNED_IN)
@@ -75,19 +76,21 @@ def resource_routes(services: Services) -> Sequence[HTTPRouteHandler]:
     """Declared things; the right depends on the kind, so the operations ask for it."""
 
     @post("/v1/resources", opt=_SIGNED_IN, status_code=HTTP_200_OK)
-    async def apply(request: AnyRequest, data: Apply) -> Applied:
+    async def apply(request: AnyRequest, data: JSONBody[Apply]) -> Applied:
         return await resources.apply(services, user_of(request), data)
 
     @get("/v1/resources/{kind:str}", opt=_SIGNED_IN)
-    async def list_resources(request: AnyRequest, kind: str) -> ResourceList:
+    async def list_resources(request: AnyRequest, kind: FromPath[str]) -> ResourceList:
         return ResourceList(await resources.list_resources(services, user_of(request), kind))
 
     @get("/v1/resources/{kind:str}/{name:str}", opt=_SIGNED_IN)
-    async def get_resource(request: AnyRequest, kind: str, name: str) -> ResourceView:
+    async def get_resource(request: AnyRequest, kind: FromPath[str], name: FromPath[str]) -> ResourceView:
         return await resources.get_resource(services, user_of(request), kind, name)
 
     @delete("/v1/resources/{kind:str}/{name:str}", opt=_SIGNED_IN, status_code=HTTP_200_OK)
-    async def delete_resource(request: AnyRequest, kind: str, name: str, revision: int | None = None) -> Change:
+    async def delete_resource(
+        request: AnyRequest, kind: FromPath[str], name: FromPath[str], revision: FromQuery[int | None] = None
+    ) -> Change:
         return await resources.delete_resource(services, user_of(request), kind, name, revision)
 
     @get("/v1/nodes", opt=_SIGNED_IN)
@@ -95,7 +98,7 @@ def resource_routes(services: Services) -> Sequence[HTTPRouteHandler]:
         return ReachableNodes(await reach.list_nodes(services, user_of(request)))
 
     @post("/v1/explain", opt=_SIGNED_IN, status_code=HTTP_200_OK)
-    async def explain(request: AnyRequest, data: Explain) -> Explanation:
+    async def explain(request: AnyRequest, data: JSONBody[Explain]) -> Explanation:
         return await reach.explain_access(services, user_of(request), data)
 
     return [apply, list_resources, get_resource, delete_resource, list_nodes, explain]
@@ -106,31 +109,37 @@ def session_routes(services: Services) -> Sequence[HTTPRouteHandler]:
 
     @get("/v1/sessions", opt=_SIGNED_IN)
     async def list_sessions(
-        request: AnyRequest, user: str = "", node: str = "", live: bool = False, limit: int = 100
+        request: AnyRequest,
+        user: FromQuery[str] = "",
+        node: FromQuery[str] = "",
+        live: FromQuery[bool] = False,
+        limit: FromQuery[int] = 100,
     ) -> SessionList:
         caller = user_of(request)
         return SessionList(await sessions.list_sessions(services, caller, user=user, node=node, live=live, limit=limit))
 
     @get("/v1/sessions/{session_id:str}", opt=_SIGNED_IN)
-    async def get_session(request: AnyRequest, session_id: str) -> SessionView:
+    async def get_session(request: AnyRequest, session_id: FromPath[str]) -> SessionView:
         return await sessions.get_session(services, user_of(request), session_id)
 
     @post("/v1/sessions/{session_id:str}/end", opt=_SIGNED_IN, status_code=HTTP_200_OK)
-    async def end(request: AnyRequest, session_id: str, data: EndSession) -> SessionView:
+    async def end(request: AnyRequest, session_id: FromPath[str], data: JSONBody[EndSession]) -> SessionView:
         ended = await end_session.end_session(services, user_of(request), session_id, data.message)
         return sessions.view_of_session(ended)
 
     @get("/v1/recordings", opt=_SIGNED_IN)
-    async def list_recordings(request: AnyRequest, limit: int = 100) -> RecordingList:
+    async def list_recordings(request: AnyRequest, limit: FromQuery[int] = 100) -> RecordingList:
         found = await recordings.list_recordings(services, user_of(request), limit)
         return RecordingList([_recording(one) for one in found])
 
     @get("/v1/recordings/{session_id:str}", opt=_SIGNED_IN)
-    async def get_recording(request: AnyRequest, session_id: str) -> RecordingView:
+    async def get_recording(request: AnyRequest, session_id: FromPath[str]) -> RecordingView:
         return _recording(await recordings.get_recording(services, user_of(request), session_id))
 
     @get("/v1/recordings/{session_id:str}/content", opt=_SIGNED_IN)
-    async def recording_content(request: AnyRequest, session_id: str, purpose: str = "play") -> Stream:
+    async def recording_content(
+        request: AnyRequest, session_id: FromPath[str], purpose: FromQuery[str] = "play"
+    ) -> Stream:
         chunks = await recordings.recording_content(services, user_of(request), session_id, purpose)
         return Stream(chunks, media_type="application/octet-stream")
 
