@@ -169,6 +169,7 @@ async def _serve(
             on_ready(RunningGateway(addresses, lambda: _health(parts, doors)))
     finally:
         sessions.end_all(EndReason.GATEWAY_LOST, lines.STOPPING)
+        await port.close()
         await parts.tasks.settle(settings.drain_seconds)
 
 

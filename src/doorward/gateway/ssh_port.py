@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from doorward.gateway.parts import GatewayParts
 from doorward.gateway.settings import VERSION, GatewaySettings
 from doorward.gateway.ssh import lines
+from doorward.gateway.ssh.asyncssh_internals import FAREWELL_SECONDS, UserConnection
 from doorward.gateway.ssh.asyncssh_setup import serve_user
 from doorward.gateway.ssh.faces import Faces
 from doorward.gateway.ssh.front import UserFront
+from doorward.gateway.ssh.session import PRINT_SECONDS
 from doorward.net.dial import connect_tcp
 from doorward.net.doors import Visit
 from doorward.net.splice import splice
@@ -18,7 +21,9 @@ from doorward.net.ssh_goodbye import say_goodbye
 from doorward.wire.proxy_protocol.header import Endpoint, encode_header
 from doorward.wire.tls.client_hello import ClientHello
 
-CONNECT_SECONDS = 5.0
+CONNECT_SECONDS: Final = 5.0
+CLOSING_TURNS: Final = 4
+"""Turns of the event loop until an aborted transport has closed its socket."""
 
 
 class GatewayPort:
@@ -28,6 +33,7 @@ class GatewayPort:
         self._settings = settings
         self._parts = parts
         self._faces = faces
+        self._connections: set[UserConnection] = set()
 
     def serve_ssh(self, sock: socket.socket, address: str, visit: Visit) -> None:
         """Take an SSH connection over."""
@@ -36,15 +42,21 @@ class GatewayPort:
             visit.leave()
             self._parts.tasks.spawn(say_goodbye(sock, VERSION, lines.NO_CONTROL), "turn a client away")
             return
-        front = UserFront(self._parts, address, on_signed_in=_proved(visit), on_gone=visit.leave)
+
+        def gone() -> None:
+            visit.leave()
+            self._connections.discard(connection)
+
+        front = UserFront(self._parts, address, on_signed_in=_proved(visit), on_gone=gone)
         connection = serve_user(options, front)
         front.attach(connection)
+        self._connections.add(connection)
 
         async def begin() -> None:
             try:
                 await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock)
             except OSError:
-                visit.leave()
+                gone()
                 sock.close()
 
         self._parts.tasks.spawn(begin(), "begin an SSH connection")
@@ -64,6 +76,17 @@ class GatewayPort:
         with contextlib.suppress(OSError):
             await asyncio.get_running_loop().sock_sendall(authority, header)
         await splice(sock, authority, idle_seconds=self._settings.splice_idle_seconds)
+
+    async def close(self) -> None:
+        """Let those leave who have been told why, then end what is left."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS + PRINT_SECONDS):
+                for connection in tuple(self._connections):
+                    await connection.wait_closed()
+        for connection in tuple(self._connections):
+            connection.abort()
+        for _ in range(CLOSING_TURNS):
+            await asyncio.sleep(0)
 
     async def refuse_ssh(self, sock: socket.socket) -> None:
         """There is no room."""

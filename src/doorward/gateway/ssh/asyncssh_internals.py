@@ -239,6 +239,11 @@ class _OwnedConnection(SSHConnection):
             transport.resume_reading()
             self._loop.call_later(FAREWELL_SECONDS, transport.abort)
 
+    @property
+    def is_down(self) -> bool:
+        """Whether the connection is gone, or going."""
+        return self._transport is None
+
     def _send(self, data: bytes) -> None:
         if not self._is_leaving:
             super()._send(data)

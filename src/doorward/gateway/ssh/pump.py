@@ -47,6 +47,10 @@ class ChannelHost(Protocol):
         """The user did something: the idle clock starts anew."""
         ...
 
+    def node_end_closed(self) -> None:
+        """A node's channel is gone; perhaps the node is."""
+        ...
+
     def pump_closed(self, pump: "Pump", stream: int | None, closed: StreamClosed) -> None: ...
 
 
@@ -71,6 +75,13 @@ class Pump:
     def has_terminal(self) -> bool:
         """Whether lines to this user end in CR LF."""
         return self._relay.has_terminal
+
+    def dismiss(self, line: str) -> None:
+        """End it for the user's client, now, after a last line."""
+        self.stop()
+        self.tell(line)
+        self.user.write_eof()
+        self.user.close()
 
     def tell(self, line: str) -> None:
         """A line of ours to the user, on stderr."""
@@ -188,6 +199,8 @@ class Pump:
 
     def end_closed(self, closed: "_End") -> None:
         """One side's channel is gone: so will be the other's, after what is still on its way."""
+        if closed is self.node:
+            self._host.node_end_closed()
         if closed is self.node and self._eof_held:
             self.user.write_eof()
         self._dead = True

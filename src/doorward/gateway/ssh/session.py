@@ -6,6 +6,7 @@ before the watch stream has reached the plan's epoch, nor after the end (securit
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -33,6 +34,7 @@ from doorward.gateway.ssh.recording import SessionRecording
 
 EPOCH_SECONDS: Final = 5.0
 """How long a new session waits for the watch stream to catch up with its plan."""
+PRINT_SECONDS: Final = 0.25
 OPEN_CONNECT_FAILED: Final = 2
 OPEN_PROHIBITED: Final = 1
 DISCONNECT_BY_APPLICATION: Final = 11
@@ -61,6 +63,7 @@ class SshSession:
         self._node: NodeConnection | None = None
         self._dialling: asyncio.Task[NodeConnection] | None = None
         self._is_over = False
+        self._last_line = lines.OVER
         self._is_held = False
 
     @classmethod
@@ -136,14 +139,20 @@ class SshSession:
         if self._is_over:
             return
         self._is_over = True
+        self._last_line = line or lines.OVER
         parts = self._parts
         parts.sessions.remove(self.id)
+        had_channels = bool(self._pumps)
         for pump in tuple(self._pumps):
             if line:
-                pump.tell(line)
-            pump.stop()
+                pump.dismiss(line)
+            else:
+                pump.stop()
         if line:
-            self._user.farewell(DISCONNECT_BY_APPLICATION, for_terminal(line))
+            # Clients drop what they have not printed yet when they are disconnected: let them print the line first.
+            wait_seconds = PRINT_SECONDS if had_channels else 0.0
+            farewell = functools.partial(self._user.farewell, DISCONNECT_BY_APPLICATION, for_terminal(line))
+            asyncio.get_running_loop().call_later(wait_seconds, farewell)
         else:
             self._user.abort()
         if self._dialling is not None:
@@ -185,6 +194,11 @@ class SshSession:
     def user_acted(self) -> None:
         """The idle clock starts anew."""
         self._acted = True
+
+    def node_end_closed(self) -> None:
+        """A node's channel is gone; when the whole node is, every channel is told."""
+        if self._node is not None and self._node.is_down:
+            self._node_gone(None)
 
     def pump_closed(self, pump: Pump, stream: int | None, closed: StreamClosed) -> None:
         """A channel has ended."""
@@ -238,7 +252,7 @@ class SshSession:
             await node.new_channel().open_towards_peer(pump.node, b"session", b"")
         except asyncio.CancelledError as error:
             pump.stop()
-            raise ChannelOpenError(OPEN_CONNECT_FAILED, lines.OVER) from error
+            raise ChannelOpenError(OPEN_CONNECT_FAILED, for_terminal(self._last_line)) from error
         except ChannelOpenError:
             pump.stop()
             raise
@@ -246,7 +260,7 @@ class SshSession:
 
     async def _dialled(self) -> NodeConnection:
         if self._dialling is None:
-            raise ChannelOpenError(OPEN_CONNECT_FAILED, lines.OVER)
+            raise ChannelOpenError(OPEN_CONNECT_FAILED, self._last_line)
         return await asyncio.shield(self._dialling)
 
     def _node_gone(self, _error: Exception | None) -> None:
