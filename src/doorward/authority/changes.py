@@ -6,7 +6,6 @@ from doorward.authority.callers import UserCaller
 from doorward.authority.giving import check_administrator_left, check_role_change, check_user_change
 from doorward.authority.policy import PolicyView, UnknownSubject
 from doorward.base.errors import Conflict, Invalid
-from doorward.base.ids import UserId
 from doorward.domain.kinds.registry import Declared
 
 
@@ -37,7 +36,6 @@ def check_change(before: PolicyView, after: PolicyView, caller: UserCaller, docu
                 check_user_change(
                     before_with_roles(before, after),
                     caller,
-                    UserId(user_id),
                     earlier_user[1] if earlier_user is not None else None,
                     after.users[user_id][1],
                 )

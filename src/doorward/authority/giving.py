@@ -1,8 +1,8 @@
 """Nobody gives what they do not hold.
 
 Rights are given with roles: by assigning a role to a user, by changing what a role says, and by handing out the code
-with which someone becomes a user. The one exception: an administrator may make someone else an auditor, since `admin`
-itself does not hold `recording: play` and nobody could ever be the first to hold it (decision record 0021).
+with which someone becomes a user. There is no exception: the first administrator starts as auditor too, so that the
+right to replay recordings can be given at all (decision record 0005).
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,11 @@ from typing import Final
 from doorward.authority.callers import UserCaller
 from doorward.authority.policy import PolicyView
 from doorward.base.errors import Refused
-from doorward.base.ids import UserId
 from doorward.domain.access.rights import rights_not_held
 from doorward.domain.access.role import Role
 from doorward.domain.kinds.user import User
 
-APPOINTED: Final = "auditor"
-APPOINTER: Final = "admin"
+ADMINISTRATOR: Final = "admin"
 
 
 class GivesTooMuch(Refused):
@@ -40,22 +38,19 @@ def check_role_change(giver: Sequence[Role], before: Sequence[Role], after: Sequ
         raise GivesTooMuch(f"changing {what}: it would give rights that you do not hold ({named})")
 
 
-def check_user_change(view: PolicyView, caller: UserCaller, user_id: UserId, before: User | None, after: User) -> None:
+def check_user_change(view: PolicyView, caller: UserCaller, before: User | None, after: User) -> None:
     """The same for the roles of a user."""
     giver = view.roles_of(view.users[caller.user_id][1])
     had = view.roles_of(before) if before is not None else ()
-    gets = view.roles_of(after)
-    appoints = any(role.name == APPOINTER for role in giver) and user_id != caller.user_id
-    judged = tuple(role for role in gets if not (appoints and role.name == APPOINTED))
-    check_role_change(giver, had, judged, "a user's roles")
+    check_role_change(giver, had, view.roles_of(after), "a user's roles")
 
 
 def check_gives(view: PolicyView, caller: UserCaller, user: User) -> None:
     """Handing out a code for `user` gives everything that its roles give."""
-    check_user_change(view, caller, UserId(""), None, user)
+    check_user_change(view, caller, None, user)
 
 
 def check_administrator_left(view: PolicyView) -> None:
     """`LastAdministrator` unless somebody who is not disabled holds `admin`."""
-    if not any(APPOINTER in user.roles and not user.disabled for _, user in view.users.values()):
+    if not any(ADMINISTRATOR in user.roles and not user.disabled for _, user in view.users.values()):
         raise LastAdministrator("this would leave no administrator")

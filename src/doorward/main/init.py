@@ -41,6 +41,8 @@ from doorward.stores.keys.key_files import open_keys
 from doorward.stores.sql.sqlite_store import open_sqlite
 
 EMBEDDED_GATEWAY = "embedded"
+# Nobody gives what they do not hold: without `auditor` here, nobody could ever be allowed to replay a recording.
+FIRST_ROLES = ("admin", "auditor")
 
 
 class AlreadyInitialised(Conflict):
@@ -138,7 +140,7 @@ def _found(tx: Transaction, founding: _Founding, clock: Clock, entropy: Entropy)
         name=founding.administrator,
         id=new_id(entropy),
         revision=1,
-        body=dump(User(founding.administrator, ("admin",))),
+        body=dump(User(founding.administrator, FIRST_ROLES)),
         updated=clock.now(),
     )
     tx.resources.insert(user)
