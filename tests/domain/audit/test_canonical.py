@@ -1,3 +1,5 @@
+"""Canonical JSON: the vectors of RFC 8785, and what has no form."""
+
 import json
 from typing import Any
 

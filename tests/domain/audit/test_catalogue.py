@@ -1,3 +1,5 @@
+"""The catalogue of events is the one that was reviewed."""
+
 from pathlib import Path
 
 import pytest

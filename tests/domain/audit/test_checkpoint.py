@@ -1,3 +1,5 @@
+"""Checkpoint bodies read back, and nothing else is one."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

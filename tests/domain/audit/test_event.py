@@ -1,3 +1,5 @@
+"""An event that exists fits the catalogue."""
+
 from datetime import UTC, datetime
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Types of events: unclassed fields are secret, and no leaf can become too long."""
+
 import pytest
 
 from doorward.domain.audit.event_types import EventType, Field, FieldClass, Shape, event_type, public, sensitive

@@ -1,3 +1,5 @@
+"""Leaf v1: its bytes, its salted hashes, and its sidecar."""
+
 import hashlib
 import json
 

@@ -1,3 +1,5 @@
+"""What may be asked of the log."""
+
 import pytest
 
 from doorward.base.errors import Invalid

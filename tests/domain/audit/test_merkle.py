@@ -1,3 +1,5 @@
+"""The tree of RFC 6962, against the reference vectors and the definition."""
+
 import hashlib
 
 import pytest

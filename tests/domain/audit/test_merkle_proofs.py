@@ -1,3 +1,5 @@
+"""Proofs show what is so and never what is not."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

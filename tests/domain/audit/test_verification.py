@@ -1,3 +1,5 @@
+"""Recomputing the log finds any edit, at its entry."""
+
 from dataclasses import replace
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""The states of a session move only as the table says."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

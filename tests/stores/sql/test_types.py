@@ -1,3 +1,5 @@
+"""Values come back from columns as they were."""
+
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
