@@ -23,6 +23,7 @@ from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
 from doorward.main.installation import read_installation_id
 from doorward.main.layout import Layout
+from doorward.main.open_store import open_store
 from doorward.main.settings import Settings
 from doorward.main.supervisor import announce_ready
 from doorward.net.accept import bind
@@ -30,14 +31,14 @@ from doorward.net.doors import DoorLimits, Doors
 from doorward.net.supervise import Tasks
 from doorward.net.tls_entry import Peer, serve_tls
 from doorward.stores.blobs.directory import DirectoryRecordings
-from doorward.stores.sql.sqlite_store import SqliteStore, open_sqlite
+from doorward.stores.sql.store import SqlStore
 from doorward.wire.tls.client_hello import ClientHello
 
 LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 _log = structlog.get_logger("doorward.authority")
 
 
-async def open_services(settings: Settings, layout: Layout, store: SqliteStore, signer: SignerClient) -> Services:
+async def open_services(settings: Settings, layout: Layout, store: SqlStore, signer: SignerClient) -> Services:
     """Everything that operations share; refuses to start when keys, database and id do not belong together."""
     installation_id = read_installation_id(layout)
     await store.check_installation(installation_id)
@@ -78,7 +79,7 @@ def http_config(app: Any) -> Config:
 
 async def run(settings: Settings, layout: Layout) -> None:
     """Serve until a signal."""
-    store = await open_sqlite(layout.database, SystemClock(), SystemEntropy())
+    store = await open_store(settings, layout)
     signer = SignerClient(layout.signer_socket)
     try:
         services = await open_services(settings, layout, store, signer)

@@ -24,6 +24,8 @@ class NotABackup(Invalid):
 def back_up(layout: Layout, to: Path) -> None:
     """Copy into the new directory `to`, 0700."""
     read_installation_id(layout)
+    if not layout.database.is_file():
+        raise NotABackup("backing up: the database is not a file here; use pg_dump for it, and copy the keys")
     if to.exists():
         raise BackupExists(f"backing up: {to} exists")
     make_private_directory(to)

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import click
 
-from doorward.base.clock import SystemClock
-from doorward.base.entropy import SystemEntropy
 from doorward.base.errors import DoorwardError
 from doorward.main.layout import Layout
-from doorward.main.settings import Settings, is_host, parse_address
+from doorward.main.settings import Settings, is_host, load_settings, parse_address
 from doorward.main.supervisor import NotReady
 
 DATA = click.option(
@@ -41,6 +39,7 @@ def cli() -> None:
     "--metrics-listen", default="127.0.0.1:3445", show_default=True, help="Where health and metrics are read."
 )
 @click.option("--kek", default="", help="Where the key-encryption key is: file:/path, env:NAME or credential:NAME.")
+@click.option("--store", default="", help="postgresql://USER:PASSWORD@HOST:PORT/DATABASE instead of a file in DIR.")
 @click.option("--admin", default="admin", show_default=True, help="The name of the first administrator.")
 @click.option("--new-code", is_flag=True, help="Print another first code, as long as no administrator has signed up.")
 def init(  # noqa: PLR0917  (one parameter for each option)
@@ -50,6 +49,7 @@ def init(  # noqa: PLR0917  (one parameter for each option)
     authority_listen: str,
     metrics_listen: str,
     kek: str,
+    store: str,
     admin: str,
     new_code: bool,
 ) -> None:
@@ -58,7 +58,7 @@ def init(  # noqa: PLR0917  (one parameter for each option)
 
     layout = Layout(data.resolve())
     if new_code:
-        click.echo(asyncio.run(new_first_code(layout)))
+        click.echo(asyncio.run(new_first_code(load_settings(layout.config, layout.root), layout)))
         return
     for name in names:
         if not is_host(name):
@@ -69,6 +69,7 @@ def init(  # noqa: PLR0917  (one parameter for each option)
         authority_listen=parse_address(authority_listen, "--authority-listen"),
         metrics_listen=parse_address(metrics_listen, "--metrics-listen"),
         key_encryption_key=kek,
+        store=store,
     )
     made = asyncio.run(initialise(settings, layout, admin))
     host = f"{settings.names[0]}:{settings.listen.port}"
@@ -124,12 +125,13 @@ def restore(data: Path, source: Path) -> None:
 @DATA
 def migrate(data: Path) -> None:
     """Bring the database to this version's tables; `serve` does the same at its start."""
-    from doorward.stores.sql.sqlite_store import open_sqlite
+    from doorward.main.open_store import open_store
 
-    database = Layout(data.resolve()).database
+    layout = Layout(data.resolve())
+    settings = load_settings(layout.config, layout.root)
 
     async def run() -> None:
-        store = await open_sqlite(database, SystemClock(), SystemEntropy())
+        store = await open_store(settings, layout)
         await store.close()
 
     asyncio.run(run())

@@ -32,13 +32,13 @@ from doorward.domain.kinds.registry import dump
 from doorward.domain.kinds.user import User
 from doorward.main.embedded_gateway import issue_identity
 from doorward.main.layout import Layout, make_private_directory
+from doorward.main.open_store import open_store
 from doorward.main.settings import Settings, dump_settings
 from doorward.main.signer_role import kek_source
 from doorward.signer.process import run_signer
 from doorward.stores.keys.creation import create_keys
 from doorward.stores.keys.kek import KekFile, create_kek_file, load_kek
 from doorward.stores.keys.key_files import open_keys
-from doorward.stores.sql.sqlite_store import open_sqlite
 
 EMBEDDED_GATEWAY = "embedded"
 # Nobody gives what they do not hold: without `auditor` here, nobody could ever be allowed to replay a recording.
@@ -92,7 +92,7 @@ async def _make(settings: Settings, layout: Layout, administrator: str) -> Initi
         make_private_directory(directory)
     create_keys(layout.keys, kek, installation_id, clock=clock, entropy=entropy)
     layout.config.write_text(dump_settings(settings), encoding="utf-8")
-    store = await open_sqlite(layout.database, clock, entropy)
+    store = await open_store(settings, layout)
     try:
         await store.create_installation(installation_id)
         ring = open_keys(layout.keys, kek, installation_id)
@@ -161,9 +161,9 @@ def _issue_first_code(tx: Transaction, user: StoredResource, entropy: Entropy) -
     return new.code
 
 
-async def new_first_code(layout: Layout) -> str:
+async def new_first_code(settings: Settings, layout: Layout) -> str:
     """Another code for the first administrator, as long as none has signed up."""
-    store = await open_sqlite(layout.database, SystemClock(), SystemEntropy())
+    store = await open_store(settings, layout)
 
     def work(tx: Transaction) -> str:
         view = PolicyCache().view(tx)

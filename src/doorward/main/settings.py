@@ -145,14 +145,13 @@ def load_settings(file: Path, data: Path) -> Settings:
 
 
 def dump_settings(settings: Settings) -> str:
-    """The text that `init` writes: only what a person is likely to change."""
-    return yaml.safe_dump(
-        {
-            "names": list(settings.names),
-            "listen": str(settings.listen),
-            "authority_listen": str(settings.authority_listen),
-            "metrics_listen": str(settings.metrics_listen),
-            "node_suffix": settings.node_suffix,
-        },
-        sort_keys=False,
-    )
+    """The text that `init` writes: what a person is likely to change, and what they chose."""
+    written: dict[str, object] = {
+        "names": list(settings.names),
+        "listen": str(settings.listen),
+        "authority_listen": str(settings.authority_listen),
+        "metrics_listen": str(settings.metrics_listen),
+        "node_suffix": settings.node_suffix,
+    }
+    chosen = {"store": settings.store, "key_encryption_key": settings.key_encryption_key}
+    return yaml.safe_dump({**written, **{name: value for name, value in chosen.items() if value}}, sort_keys=False)
