@@ -152,12 +152,15 @@ def _run(policies: tuple[KindPolicy, ...], labels: Labels, asked: Asked) -> _Run
     if trace:
         broken = any(step.outcome is Outcome.BROKEN for step in trace)
         reasons.append(Reason.BROKEN_RULE if broken else Reason.DENIED)
-    matched = tuple(_collect_matches(policy, labels, asked, trace) for policy in policies)
-    if not reasons and any(step.outcome is Outcome.BROKEN for step in trace):
-        reasons.append(Reason.BROKEN_RULE)
+    matched: list[tuple[int, ...]] = []
+    for policy in policies:
+        places, broken = _collect_matches(policy, labels, asked, trace)
+        matched.append(places)
+        if broken and Reason.BROKEN_RULE not in reasons:
+            reasons.append(Reason.BROKEN_RULE)
     if not any(matched):
         reasons.append(Reason.NOT_ALLOWED)
-    return _Run(matched, tuple(reasons), tuple(trace))
+    return _Run(tuple(matched), tuple(reasons), tuple(trace))
 
 
 def _collect_denials(policy: KindPolicy, labels: Labels, asked: Asked, trace: list[Step]) -> None:
@@ -174,12 +177,18 @@ def _collect_denials(policy: KindPolicy, labels: Labels, asked: Asked, trace: li
                     trace.append(step)
 
 
-def _collect_matches(policy: KindPolicy, labels: Labels, asked: Asked, trace: list[Step]) -> tuple[int, ...]:
+def _collect_matches(
+    policy: KindPolicy, labels: Labels, asked: Asked, trace: list[Step]
+) -> tuple[tuple[int, ...], bool]:
+    """The places of the roles that matched, and whether any could not be evaluated."""
     matched: list[int] = []
+    broken = False
     for place, role in enumerate(policy.allowing):
         step = role.labels.check(labels)
         trace.append(step)
-        if step.outcome is not Outcome.MATCHED:
+        outcome = step.outcome
+        if outcome is not Outcome.MATCHED:
+            broken = broken or outcome is Outcome.BROKEN
             continue
         for name, value in asked:
             matcher = role.matchers.get(name)
@@ -189,7 +198,7 @@ def _collect_matches(policy: KindPolicy, labels: Labels, asked: Asked, trace: li
                 break
         else:
             matched.append(place)
-    return tuple(matched)
+    return tuple(matched), broken
 
 
 def _with_grants(question: _Question, standing: _Run) -> Decision:
