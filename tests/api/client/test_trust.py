@@ -1,5 +1,6 @@
 """Whom a client believes: one root behind a pin, or public TLS."""
 
+import base64
 import contextlib
 import ssl
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import given
@@ -71,6 +72,16 @@ def test_a_root_with_one_byte_changed_is_refused_or_the_same(place: int, flip: i
     raw[place % len(raw)] ^= flip
     with contextlib.suppress(WrongPin):
         assert check_root(raw.decode("latin-1"), HERE.pin) == pem(HERE.root.certificate)
+
+
+def test_no_byte_of_a_root_can_be_changed() -> None:
+    good = HERE.root.certificate.public_bytes(serialization.Encoding.DER)
+    for place in range(len(good)):
+        raw = bytearray(good)
+        raw[place] ^= 0x80
+        text = "-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(raw).decode() + "-----END CERTIFICATE-----\n"
+        with pytest.raises(WrongPin):
+            check_root(text, HERE.pin)
 
 
 def test_two_certificates_in_the_place_of_one_are_refused() -> None:

@@ -8,9 +8,11 @@ import base64
 import binascii
 import re
 import ssl
+import warnings
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.utils import CryptographyDeprecationWarning
 
 from doorward.api.bodies.sign_ins import Trust
 from doorward.api.calls import TRUST
@@ -49,10 +51,12 @@ def check_root(root_pem: str, pin: str) -> str:
     """The root, written anew from what was parsed, when it signs itself and its pin is `pin`; else `WrongPin`."""
     try:
         der = _der_of(root_pem)
-        certificate = load_x509(der)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CryptographyDeprecationWarning)  # encodings that no root of ours has
+            certificate = load_x509(der)
         # A certificate that merely holds the pinned key could carry another name, or no limits.
         certificate.verify_directly_issued_by(certificate)
-    except (Invalid, Refused, InvalidSignature, TypeError, ValueError) as error:
+    except (Invalid, Refused, InvalidSignature, CryptographyDeprecationWarning, TypeError, ValueError) as error:
         raise WrongPin("checking who answers: its root is no certificate that signs itself") from error
     if not pin_matches(checked_pin(pin), der):
         raise WrongPin("checking who answers: this is not the installation that the pin is of; nothing secret was sent")
