@@ -33,9 +33,19 @@ MESSAGES = {
 }
 
 
+def may_still_live(session: SessionRecord) -> bool:
+    """Whether no cut was ordered yet. A lost gateway's sessions only count as ending: they go on until it is back."""
+    if session.state is SessionState.ENDING:
+        return session.end_reason is EndReason.GATEWAY_LOST
+    return session.state is not SessionState.ENDED
+
+
 def cut(tx: Transaction, sessions: Iterable[SessionRecord], reason: EndReason, message: str, actor: Actor) -> int:
-    """Order the gateways to end these sessions; answers how many were still open. One epoch for all of them."""
-    moved = [one for one in sessions if tx.sessions.begin_end(one.id, reason, message)]
+    """Order the gateways to end these sessions; answers how many were still open. One epoch for all of them.
+
+    A session of a lost gateway keeps `gateway_lost` as its reason, and is ordered cut for when the gateway is back.
+    """
+    moved = [one for one in sessions if tx.sessions.begin_end(one.id, reason, message) or may_still_live(one)]
     if not moved:
         return 0
     epoch = tx.revocation.advance()
@@ -85,7 +95,7 @@ def end_sign_ins(tx: Transaction, sign_ins: Iterable[SignIn], reason: SignInEnd,
 
 def redecide(tx: Transaction, view: PolicyView, actor: Actor) -> int:
     """Decide every live session anew on `view`; answers how many were cut. Call it after every change of policy."""
-    live = [one for one in tx.sessions.live() if one.state is not SessionState.ENDING]
+    live = [one for one in tx.sessions.live() if may_still_live(one)]
     if not live:
         return 0
     count = 0
@@ -95,7 +105,14 @@ def redecide(tx: Transaction, view: PolicyView, actor: Actor) -> int:
             reason, message = found
             count += cut(tx, [one], reason, message, actor)
     tx.events.append(
-        event(POLICY_REDECIDED, tx.now, actor, change_counter=max(view.counter, 0), sessions=len(live), cut=count)
+        event(
+            POLICY_REDECIDED,
+            tx.now,
+            actor,
+            change_counter=tx.resources.change_counter(),
+            sessions=len(live),
+            cut=count,
+        )
     )
     return count
 

@@ -100,7 +100,7 @@ class PolicyCache:
         self._view: PolicyView | None = None
 
     def view(self, tx: Transaction) -> PolicyView:
-        """The view that belongs to what `tx` sees."""
+        """The view that belongs to what `tx` sees. Ask before `tx` changes anything declared: this one is kept."""
         counter = tx.resources.change_counter()
         with self._guard:
             if self._view is None or self._view.counter != counter:

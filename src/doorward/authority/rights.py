@@ -4,6 +4,7 @@ The HTTP layer demands a right for each route; operations whose right depends on
 """
 
 from doorward.authority.callers import UserCaller
+from doorward.authority.policy import PolicyView
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
 from doorward.base.errors import Refused
@@ -18,12 +19,20 @@ class NoRight(Refused):
 
 def has_right(services: Services, tx: Transaction, caller: UserCaller, resource: str, verb: str) -> bool:
     """Whether the caller's roles give `verb` on `resource`; deny rules first."""
-    view = services.policy.view(tx)
-    subject = view.prepared(caller.user_id, caller.sign_in_id).subject
-    return may_call(subject.roles, resource, verb).allowed
+    return _holds(services.policy.view(tx), caller, resource, verb)
 
 
 def require(services: Services, tx: Transaction, caller: UserCaller, resource: str, verb: str) -> None:
     """`NoRight` unless `has_right`."""
-    if not has_right(services, tx, caller, resource, verb):
+    require_in(services.policy.view(tx), caller, resource, verb)
+
+
+def require_in(view: PolicyView, caller: UserCaller, resource: str, verb: str) -> None:
+    """The same on a view that is at hand: inside a change it is the one from before it, made once for all of it."""
+    if not _holds(view, caller, resource, verb):
         raise NoRight(f"this needs the right to {verb} {resource}; none of your roles gives it")
+
+
+def _holds(view: PolicyView, caller: UserCaller, resource: str, verb: str) -> bool:
+    subject = view.prepared(caller.user_id, caller.sign_in_id).subject
+    return may_call(subject.roles, resource, verb).allowed

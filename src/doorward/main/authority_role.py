@@ -5,7 +5,7 @@ import contextlib
 import ipaddress
 import signal
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from uvicorn.config import Config
@@ -34,7 +34,6 @@ from doorward.stores.blobs.directory import DirectoryRecordings
 from doorward.stores.sql.store import SqlStore
 from doorward.wire.tls.client_hello import ClientHello
 
-LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 _log = structlog.get_logger("doorward.authority")
 
 
@@ -116,6 +115,7 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    believed = tuple(ipaddress.ip_network(one) for one in settings.gateways_from)
     doors = Doors(DoorLimits(inside_per_address_max=10_000))
     jobs: list[tuple[float, str, Callable[[], Any]]] = [
         (SECOND, "sessions", lambda: watch_sessions(services)),
@@ -127,7 +127,7 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
         running = [tasks.spawn(each(seconds, name, work), name) for seconds, name, work in jobs]
         running.append(
             tasks.spawn(
-                serve_tls([listener], choose, protocol, trust_proxy_from=LOOPBACK, doors=doors, tasks=tasks), "serve"
+                serve_tls([listener], choose, protocol, trust_proxy_from=believed, doors=doors, tasks=tasks), "serve"
             )
         )
         announce_ready()

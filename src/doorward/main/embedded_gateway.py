@@ -3,18 +3,16 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from doorward.api.signer.client import SignerClient
 from doorward.base.ids import GatewayId
 from doorward.domain.certificates.x509_check import to_pem
-from doorward.main.gateway_identity import GatewayIdentity, read_identity, write_identity
+from doorward.main.gateway_identity import GatewayIdentity, is_due, read_identity, write_identity
 from doorward.main.layout import Layout
 
 LIFETIME: Final = timedelta(days=30)
-RENEW_BEFORE: Final = timedelta(days=15)
 LOOK_EACH_SECONDS: Final = 6 * 3600.0
 
 
@@ -40,8 +38,7 @@ async def issue_identity(signer: SignerClient, layout: Layout, gateway_id: Gatew
 async def renew_if_due(layout: Layout, now: datetime) -> bool:
     """Renew the identity when it has run out, or soon will."""
     identity = read_identity(layout.gateway_identity)
-    leaf = x509.load_pem_x509_certificates(identity.chain_pem.encode())[0]
-    if now < leaf.not_valid_after_utc - RENEW_BEFORE:
+    if not is_due(identity, now):
         return False
     async with SignerClient(layout.signer_socket) as signer:
         await issue_identity(signer, layout, identity.gateway_id)

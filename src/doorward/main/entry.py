@@ -98,6 +98,25 @@ def serve(data: Path, config: Path | None, role: str | None) -> None:
 
 @cli.command()
 @DATA
+@click.option("--authority", required=True, metavar="HOST:PORT", help="The authority's own address (its port 3444).")
+@click.option("--ca-pin", "pin", required=True, metavar="sha256:HEX", help="Printed with the token.")
+@click.option("--token", required=True, help="From dw tokens add --type gateway; `-` reads it from standard input.")
+@click.option("--name", "names", multiple=True, required=True, help="A name under which users come; repeatable.")
+@click.option("--listen", default="0.0.0.0:3443", show_default=True, help="Where users connect.")
+def join(*, data: Path, authority: str, pin: str, token: str, names: tuple[str, ...], listen: str) -> None:
+    """Make this host a gateway of an authority elsewhere; then: doorward serve --role gateway."""
+    from doorward.main.join import Joining, join_gateway
+
+    layout = Layout(data.resolve())
+    said = sys.stdin.readline().strip() if token == "-" else token
+    wanted = Joining(parse_address(authority, "--authority"), pin, said, names, parse_address(listen, "--listen"))
+    gateway_id = join_gateway(layout, wanted)
+    click.echo(f"joined as gateway {gateway_id}; start it:")
+    click.echo(f"  doorward serve --role gateway --data {layout.root}")
+
+
+@cli.command()
+@DATA
 @click.argument("to", type=click.Path(path_type=Path))
 def backup(data: Path, to: Path) -> None:
     """Copy the database and the encrypted keys to a new directory TO, while Doorward runs.

@@ -8,7 +8,12 @@ import json
 import os
 import ssl
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from doorward.base.ids import GatewayId
 from doorward.main.layout import check_private
@@ -70,3 +75,19 @@ def load_into(context: ssl.SSLContext, identity: GatewayIdentity, path: Path) ->
         raise BadSettings(f"reading {path}: its key and certificate can not be used") from error
     finally:
         os.close(descriptor)
+
+
+def new_key() -> tuple[str, str]:
+    """A fresh key and a certificate request signed with it, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private.decode(), request.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def is_due(identity: GatewayIdentity, now: datetime) -> bool:
+    """Whether half of the certificate's life is over."""
+    leaf = x509.load_pem_x509_certificates(identity.chain_pem.encode())[0]
+    return now >= leaf.not_valid_before_utc + (leaf.not_valid_after_utc - leaf.not_valid_before_utc) / 2

@@ -6,21 +6,23 @@ Its directory holds `gateway.json` (where it listens, where its authority is), i
 import asyncio
 import signal
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import structlog
 import uvloop
 
+from doorward.api.bodies.gateway_calls import RenewIdentity
 from doorward.api.client.gateway import HttpControlPlane
 from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
+from doorward.base.errors import DoorwardError
 from doorward.gateway.process import RunningGateway, run_gateway
 from doorward.gateway.settings import GatewaySettings
-from doorward.main.gateway_identity import client_context, load_into, read_identity
+from doorward.main.gateway_identity import client_context, is_due, load_into, new_key, read_identity, write_identity
 from doorward.main.gateway_settings import read_settings
 from doorward.main.layout import make_private_directory
-from doorward.main.settings import BadSettings
 from doorward.main.supervisor import announce_ready
 
 SERVER_NAME: Final = "gateways.doorward.internal"
@@ -43,7 +45,7 @@ async def run(directory: Path) -> None:
         serving = loop.create_task(
             run_gateway(settings, control_plane, SystemClock(), SystemEntropy(), on_ready=_ready, report=_report)
         )
-        watching = loop.create_task(_follow_identity(identity_file, context))
+        watching = loop.create_task(_keep_identity(identity_file, context, control_plane))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, serving.cancel)
         try:
@@ -60,14 +62,20 @@ def run_here(directory: Path) -> None:
         runner.run(run(directory))
 
 
-async def _follow_identity(file: Path, context: ssl.SSLContext) -> None:
-    """Take a renewed certificate into use for new connections; OpenSSL lets a live context change its own."""
+async def _keep_identity(file: Path, context: ssl.SSLContext, control_plane: HttpControlPlane) -> None:
+    """Renew our certificate before it runs out; new connections show it, since OpenSSL lets a live context change."""
     while True:
-        await asyncio.sleep(LOOK_EACH_SECONDS)
         try:
-            load_into(context, read_identity(file), file)
-        except BadSettings as error:
-            _log.warning("the gateway's identity can not be read again", error=error.message)
+            identity = read_identity(file)
+            if is_due(identity, SystemClock().now()):
+                key_pem, request_pem = new_key()
+                renewed = await control_plane.renew_identity(RenewIdentity(request_pem))
+                identity = replace(identity, key_pem=key_pem, chain_pem=renewed.x509_chain_pem)
+                write_identity(file, identity)
+            load_into(context, identity, file)
+        except DoorwardError as error:
+            _log.warning("the gateway's identity could not be renewed", error=error.message)
+        await asyncio.sleep(LOOK_EACH_SECONDS)
 
 
 def _ready(running: RunningGateway) -> None:

@@ -172,3 +172,15 @@ class SealRecording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     manifest: dict[str, Any]
     size_bytes: int
     digest: Annotated[bytes, Meta(max_length=32, min_length=32)]
+
+
+class RenewIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A gateway asks for a fresh certificate before its own runs out; a PEM certificate request for a fresh key."""
+
+    x509_request_pem: Annotated[str, Meta(max_length=8192)]
+
+
+class RenewedIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Leaf and intermediate as PEM."""
+
+    x509_chain_pem: Annotated[str, Meta(max_length=32_768)]

@@ -22,6 +22,8 @@ from doorward.api.bodies.gateway_calls import (
     Note,
     OpenSession,
     RecordingSize,
+    RenewedIdentity,
+    RenewIdentity,
     RenewLease,
     SealRecording,
     SessionEnded,
@@ -132,6 +134,10 @@ class HttpControlPlane:
         """A recording is whole."""
         path = _place("/recordings/{session_id}/seal", session_id)
         await self._call("POST", path, msgspec.json.encode(sealed), "application/json", UPLOAD_SECONDS)
+
+    async def renew_identity(self, wanted: RenewIdentity) -> RenewedIdentity:
+        """A fresh certificate for this gateway."""
+        return await self._ask("POST", "/identity", wanted, RenewedIdentity)
 
     async def _ask(self, method: str, path: str, body: msgspec.Struct | None, answer: type[Answer]) -> Answer:
         content = b"" if body is None else msgspec.json.encode(body)

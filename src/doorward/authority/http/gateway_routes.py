@@ -17,6 +17,8 @@ from doorward.api.bodies.gateway_calls import (
     MintFaces,
     OpenSession,
     RecordingSize,
+    RenewedIdentity,
+    RenewIdentity,
     RenewLease,
     SealRecording,
     SessionEnded,
@@ -26,7 +28,7 @@ from doorward.api.bodies.gateway_calls import (
 )
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.http.access import ACCESS, CALLER_KEY, Access
-from doorward.authority.operations import contact, faces, open_session, recordings, session_life
+from doorward.authority.operations import contact, faces, joining, open_session, recordings, session_life
 from doorward.authority.services import Services
 from doorward.base.errors import Invalid, Refused
 
@@ -97,7 +99,12 @@ def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:  # noqa: C
     async def seal_recording(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SealRecording]) -> None:
         await recordings.seal_recording(services, gateway_of(request), session_id, data)
 
+    @post("/v1/gateway/identity", opt=_OPT, status_code=HTTP_200_OK)
+    async def renew_identity(request: AnyRequest, data: JSONBody[RenewIdentity]) -> RenewedIdentity:
+        return await joining.renew_identity(services, gateway_of(request), data)
+
     return [
+        renew_identity,
         trust,
         mint_faces,
         open_one,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from doorward.authority.callers import GatewayCaller
+from doorward.authority.factor_failures import count_failure, is_blocked
 from doorward.authority.noting import note
 from doorward.authority.operations.proofs import Claim
 from doorward.authority.policy import PolicyView, UnknownSubject
@@ -68,13 +69,14 @@ class TooManySessions(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One attempt; `factor` is the spent step of a factor that was given for it: (factor id, step)."""
+    """One attempt; `factor` is the step of a factor that was given for it, (factor id, step), `failed` a wrong one."""
 
     claim: Claim
     caller: GatewayCaller
     session_id: SessionId
     epoch: int
     factor: tuple[str, int] | None
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +94,13 @@ async def factor_step(services: Services, claim: Claim, code: str | None) -> tup
     """The time step that a typed code belongs to, asked of the signer beforehand; None without a right one."""
     if not code:
         return None
-    factors = await services.store.read(lambda tx: tx.totp.list(claim.identity.user_id))
+    user_id = claim.identity.user_id
+    factors = await services.store.read(lambda tx: () if is_blocked(tx, user_id) else tx.totp.list(user_id))
     for factor in factors:
         if factor.confirmed is None:
             continue
         step = await services.signer.check_totp(
-            user_id=claim.identity.user_id, sealed=factor.sealed, code=code, after_step=factor.last_step
+            user_id=user_id, sealed=factor.sealed, code=code, after_step=factor.last_step
         )
         if step is not None:
             return factor.id, step
@@ -153,6 +156,18 @@ def admit(services: Services, tx: Transaction, asked: Asked) -> Admitted | Refus
     return _opening(tx, asked, found)
 
 
+def readmit(services: Services, tx: Transaction, earlier: SessionRecord) -> Admitted | None:
+    """What a gateway that did not hear its plan is told again; nothing is decided, counted or spent twice.
+
+    Had access ended since, the session would have been cut, and its proof would count as used.
+    """
+    found = services.policy.view(tx).nodes.get(earlier.node_id)
+    host = tx.node_hosts.get(earlier.node_id)
+    if found is None or host is None:
+        return None
+    return Admitted(earlier, Obligations.load(earlier.obligations), found[1].address, host, ())
+
+
 def _target(view: PolicyView, name: str) -> Target:
     found = view.node_names.get(name)
     return view.targets[found] if found is not None else _NOWHERE
@@ -176,7 +191,7 @@ def _opening(tx: Transaction, asked: Asked, found: _Found) -> Admitted | Refused
     node_id = NodeId(stored.id)
     obligations = decision.obligations
     host = tx.node_hosts.get(node_id)
-    shut = _shut(tx, asked, obligations, found.context, host)
+    shut = _shut(tx, asked, found, host)
     if shut is not None or host is None:
         tx.events.append(found.noted)
         refused = refuse(tx, asked.caller, claim, shut.code if shut else "node_unverified", trace_digest(decision))
@@ -208,22 +223,35 @@ def _opening(tx: Transaction, asked: Asked, found: _Found) -> Admitted | Refused
     return Admitted(record, obligations, node.address, host, events)
 
 
-def _shut(
-    tx: Transaction, asked: Asked, obligations: Obligations, context: Context, host: NodeHost | None
-) -> Refused | None:
+def _shut(tx: Transaction, asked: Asked, found: "_Found", host: NodeHost | None) -> Refused | None:
     """What keeps an allowed session from opening; told plainly, since its user may know of the node."""
-    name = asked.claim.node_name
-    owed = unmet(obligations, context, tx.now)
+    name, user_name, obligations = asked.claim.node_name, found.user_name, found.decision.obligations
+    owed = unmet(obligations, found.context, tx.now)
     if owed:
+        if asked.failed and owed[0] is Unmet.SECOND_FACTOR:
+            return _wrong_code(tx, asked, user_name)
         return FactorRequired(_OWED[owed[0]].format(name=name))
-    if asked.factor is not None and not tx.totp.advance(*asked.factor):
-        return FactorRequired("that code was used already; wait for the next one")
+    if asked.factor is not None:
+        # Looked at again here: of many codes tried at once, those that wait are refused when the first have failed.
+        if is_blocked(tx, asked.claim.identity.user_id):
+            return _wrong_code(tx, asked, user_name)
+        if not tx.totp.advance(*asked.factor):
+            return FactorRequired("that code was used already; wait for the next one")
+        tx.failures.clear(asked.claim.identity.user_id)
     if host is None:
         return NodeUnverified(f"{name} is not verified yet: an administrator runs dw nodes setup {name}")
     limit = min(obligations.max_sessions, obligations.max_connections)
     if tx.sessions.live_count_of(asked.claim.identity.user_id) >= limit:
         return TooManySessions(f"you have {limit} open sessions already, which is the most that your roles permit")
     return None
+
+
+def _wrong_code(tx: Transaction, asked: Asked, user_name: str) -> FactorRequired:
+    user_id = asked.claim.identity.user_id
+    if is_blocked(tx, user_id):
+        return FactorRequired("too many wrong codes; wait a while before you try another")
+    count_failure(tx, user_id, user_name, asked.claim.source)
+    return FactorRequired("that code is wrong, or was used already")
 
 
 def _subjects(asked: Asked, node_id: str) -> Subjects:

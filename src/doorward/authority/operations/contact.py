@@ -86,13 +86,15 @@ async def watch(services: Services, caller: GatewayCaller, after_epoch: int) -> 
         gateway = tx.gateways.get(caller.gateway_id)
         if gateway is None or gateway.disabled:
             raise Missing("looking for a gateway: there is none of that id")
-        return tx.revocation.current(), tx.cuts.after(caller.gateway_id, seen)
+        current = tx.revocation.current()
+        # A gateway that has seen more than there is remembers a store from before a backup was restored.
+        return current, tx.cuts.after(caller.gateway_id, max(0, min(seen, current)))
 
     while True:
         epoch, cuts = await services.store.read(work)
         now = services.clock.elapsed_seconds()
         if epoch != seen or now - last_said >= HEARTBEAT_SECONDS:
             yield WatchMessage(epoch, [Cut(one.session_id, str(one.reason), one.message, one.epoch) for one in cuts])
-            seen = max(epoch, seen)
+            seen = epoch
             last_said = now
         await services.bell.wait()

@@ -11,7 +11,7 @@ from doorward.api.bodies.sign_ins import BeginEnrolment, CompleteEnrolment, Enro
 from doorward.authority.callers import Peer
 from doorward.authority.noting import note
 from doorward.authority.operations.issue import Proven, client_keys, issue
-from doorward.authority.operations.sign_in import METHOD
+from doorward.authority.operations.sign_in import METHOD, is_locked
 from doorward.authority.policy import PolicyView
 from doorward.authority.ports import StoredResource, Transaction
 from doorward.authority.services import Services
@@ -113,6 +113,8 @@ def _open_invitation(services: Services, tx: Transaction, code: str) -> tuple[In
     view = services.policy.view(tx)
     found = view.users.get(invitation.user_id) if invitation is not None else None
     if invitation is None or found is None or found[1].disabled or not invitation.is_open(tx.now):
+        raise CodeRefused("enrolling: there is no such code, or it was used, or it is too late")
+    if is_locked(tx, view, *found):
         raise CodeRefused("enrolling: there is no such code, or it was used, or it is too late")
     if invitation.purpose is InvitationPurpose.FIRST_ADMIN and administrator_exists(tx, view):
         raise CodeRefused("enrolling: there is no such code, or it was used, or it is too late")

@@ -32,6 +32,7 @@ def may_show(name: str, own_names: frozenset[str], node_suffix: str) -> bool:
 
 async def mint_faces(services: Services, caller: GatewayCaller, wanted: MintFaces) -> Faces:
     """One certificate per name, or none at all."""
+    services.clock_guard.check()
 
     def work(tx: Transaction) -> frozenset[str]:
         gateway = tx.gateways.get(caller.gateway_id)

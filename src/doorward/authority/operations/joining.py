@@ -4,16 +4,17 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import load_pem_x509_csr
 
 from doorward.api.bodies.administration import IssuedToken, IssueToken, JoinedGateway, JoinGateway
-from doorward.authority.callers import Peer, UserCaller
+from doorward.api.bodies.gateway_calls import RenewedIdentity, RenewIdentity
+from doorward.authority.callers import GatewayCaller, Peer, UserCaller
 from doorward.authority.noting import note
 from doorward.authority.operations.tokens import NewToken, add_token, draw_token, look_at, spend
 from doorward.authority.ports import Transaction
 from doorward.authority.rights import require
 from doorward.authority.services import Services
-from doorward.base.errors import Conflict, Invalid
+from doorward.base.errors import Conflict, Invalid, Missing
 from doorward.base.ids import GatewayId, new_id
 from doorward.domain.audit.event import Actor, Subjects
-from doorward.domain.audit.events_machines import GATEWAY_JOINED
+from doorward.domain.audit.events_machines import CERTIFICATE_SIGNED, GATEWAY_JOINED
 from doorward.domain.certificates.principals import checked_host_name
 from doorward.domain.certificates.x509_check import to_pem
 from doorward.domain.certificates.x509_issue import public_key_of_csr
@@ -42,11 +43,7 @@ async def issue_token(services: Services, caller: UserCaller, said: IssueToken) 
 async def join_gateway(services: Services, peer: Peer, said: JoinGateway) -> JoinedGateway:
     """Spend the token for this key; the gateway gets its identity."""
     names = tuple(dict.fromkeys(checked_host_name(name) for name in said.names))
-    try:
-        request = load_pem_x509_csr(said.x509_request_pem.encode())
-    except ValueError as error:
-        raise Invalid("joining: the certificate request can not be read") from error
-    public_key = public_key_of_csr(request.public_bytes(serialization.Encoding.DER))
+    public_key = requested_key(said.x509_request_pem)
     row = await services.store.read(lambda tx: look_at(tx, said.token, TokenKind.GATEWAY))
     gateway_id = GatewayId(row.target_id)
     issued = await services.signer.issue_gateway_x509(gateway_id=gateway_id, public_key=public_key)
@@ -66,3 +63,29 @@ async def join_gateway(services: Services, peer: Peer, said: JoinGateway) -> Joi
         x509_chain_pem=to_pem(issued.certificate) + to_pem(issued.intermediate),
         x509_root_pem=to_pem(services.keys.x509_root),
     )
+
+
+def requested_key(request_pem: str) -> bytes:
+    """The public key (DER) of a PEM certificate request that was signed with it."""
+    try:
+        request = load_pem_x509_csr(request_pem.encode())
+    except ValueError as error:
+        raise Invalid("joining: the certificate request can not be read") from error
+    return public_key_of_csr(request.public_bytes(serialization.Encoding.DER))
+
+
+async def renew_identity(services: Services, caller: GatewayCaller, said: RenewIdentity) -> RenewedIdentity:
+    """A fresh certificate for the gateway that calls, under the same id."""
+    public_key = requested_key(said.x509_request_pem)
+    issued = await services.signer.issue_gateway_x509(gateway_id=caller.gateway_id, public_key=public_key)
+
+    def work(tx: Transaction) -> None:
+        gateway = tx.gateways.get(caller.gateway_id)
+        if gateway is None or gateway.disabled:
+            raise Missing("looking for a gateway: there is none of that id")
+        tx.gateways.rebind(gateway.id, issued.serial, gateway.names)
+        fields = {"kind": "gateway", "serial": issued.serial, "until_micros": issued.valid_before * 1_000_000}
+        note(tx, CERTIFICATE_SIGNED, Actor.gateway(gateway.id), fields, Subjects(gateway=gateway.id))
+
+    await services.store.write(work)
+    return RenewedIdentity(to_pem(issued.certificate) + to_pem(issued.intermediate))

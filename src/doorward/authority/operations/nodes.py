@@ -69,6 +69,7 @@ async def enrol_node(services: Services, peer: Peer, said: EnrolNode) -> Enrolle
     With a check key, also one session certificate for each account of the token, so that the script can log in for real
     before the old ways in are touched: whoever holds the token is root on the node already.
     """
+    services.clock_guard.check()
     blob = host_key(said.host_public_key)
     check = parse_public_key_line(said.check_public_key) if said.check_public_key else None
     row = await services.store.read(lambda tx: look_at(tx, said.token, TokenKind.NODE))

@@ -6,23 +6,24 @@ the gateway gets a plan. A refusal says the same, after the same time, whether t
 """
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from doorward.api.bodies.gateway_calls import OpenSession, SessionPlan
 from doorward.authority.callers import GatewayCaller
+from doorward.authority.jobs.leases import end_presumed
 from doorward.authority.operations.admission import (
     Admitted,
     Asked,
     admit,
     factor_step,
+    readmit,
     refuse,
 )
 from doorward.authority.operations.proofs import Claim, proven_claim
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
-from doorward.base.errors import Refused, Unavailable
+from doorward.base.errors import DoorwardError, Refused
 from doorward.base.ids import SessionId, new_id
 from doorward.domain.access.obligations import Obligations
 from doorward.domain.certificates.principals import node_principal
@@ -31,14 +32,6 @@ from doorward.domain.sessions.states import EndReason
 
 REFUSAL_SECONDS: Final = 0.12
 REPLAY_WITHIN: Final = timedelta(seconds=15)
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What was decided and stored; only signing is still to be done."""
-
-    session: SessionRecord
-    admitted: Admitted
 
 
 async def open_session(services: Services, caller: GatewayCaller, wanted: OpenSession) -> SessionPlan:
@@ -59,23 +52,22 @@ async def _open(services: Services, caller: GatewayCaller, wanted: OpenSession) 
     step = await factor_step(services, claim, wanted.factor_code)
     identity = SessionId(new_id(services.entropy))
 
-    def work(tx: Transaction) -> Opened | Refused:
+    def work(tx: Transaction) -> Admitted | Refused:
         earlier = tx.sessions.by_proof(claim.proof_digest)
-        if earlier is not None and not _is_retry(tx, earlier, caller, claim):
-            return refuse(tx, caller, claim, "proof_used")
+        if earlier is not None:
+            again = readmit(services, tx, earlier) if _is_retry(tx, earlier, caller, claim) else None
+            return again or refuse(tx, caller, claim, "proof_used")
         epoch = tx.revocation.read_for_open()
-        asked = Asked(claim=claim, caller=caller, session_id=identity, epoch=epoch, factor=step)
+        failed = bool(wanted.factor_code) and step is None
+        asked = Asked(claim=claim, caller=caller, session_id=identity, epoch=epoch, factor=step, failed=failed)
         admitted = admit(services, tx, asked)
         if isinstance(admitted, Refused):
             return admitted
-        if earlier is not None:
-            return Opened(earlier, admitted)
-        record = admitted.record
-        if not tx.sessions.add(record):
+        if not tx.sessions.add(admitted.record):
             return refuse(tx, caller, claim, "proof_used")
         for one in admitted.events:
             tx.events.append(one)
-        return Opened(record, admitted)
+        return admitted
 
     found = await services.store.write(work)
     if isinstance(found, Refused):
@@ -105,8 +97,8 @@ def extensions_of(obligations: Obligations) -> tuple[str, ...]:
     return tuple(given)
 
 
-async def _plan(services: Services, opened: Opened, wanted: OpenSession) -> SessionPlan:
-    session, admitted = opened.session, opened.admitted
+async def _plan(services: Services, admitted: Admitted, wanted: OpenSession) -> SessionPlan:
+    session = admitted.record
     try:
         signed = await services.signer.sign_session_ssh(
             session_id=session.id,
@@ -115,8 +107,8 @@ async def _plan(services: Services, opened: Opened, wanted: OpenSession) -> Sess
             public_key=wanted.session_public_key,
             extensions=extensions_of(admitted.obligations),
         )
-    except Unavailable:
-        await services.store.write(lambda tx: _never_opened(tx, session))
+    except DoorwardError:
+        await services.store.write(lambda tx: end_presumed(tx, session, EndReason.UPSTREAM_CLOSED, "not signed"))
         raise
     return SessionPlan(
         session_id=session.id,
@@ -137,16 +129,4 @@ async def _plan(services: Services, opened: Opened, wanted: OpenSession) -> Sess
         epoch=session.epoch,
         recording_level=session.level_asked,
         installation_id=services.installation_id,
-    )
-
-
-def _never_opened(tx: Transaction, session: SessionRecord) -> None:
-    tx.sessions.end(
-        session.id,
-        EndReason.UPSTREAM_CLOSED,
-        tx.now,
-        level_achieved="none",
-        bytes_in=0,
-        bytes_out=0,
-        facts={**session.facts, "not_signed": True},
     )

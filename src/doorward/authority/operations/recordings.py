@@ -41,16 +41,15 @@ async def append_recording(
 ) -> RecordingSize:
     """Store bytes at `offset`; sending the same again changes nothing. Answers how many bytes are held."""
 
-    def check(tx: Transaction) -> RecordingRow | None:
+    def check(tx: Transaction) -> tuple[SessionRecord, bool]:
         session = own_session(tx, caller, session_id)
-        return tx.recordings.get(session.id)
+        return session, tx.recordings.get(session.id) is not None
 
-    row = await services.store.read(check)
-    identity = SessionId(session_id)
-    if row is None:
-        started = services.clock.now()
-        await services.store.write(lambda tx: _begin(tx, RecordingRow(identity, started)))
-    size = await services.recordings.append(identity, offset, data)
+    session, is_known = await services.store.read(check)
+    if not is_known:
+        # Its time is the session's: that of the first bytes here depends on how busy the gateway was.
+        await services.store.write(lambda tx: _begin(tx, RecordingRow(session.id, session.opened)))
+    size = await services.recordings.append(session.id, offset, data)
     return RecordingSize(size)
 
 

@@ -16,7 +16,7 @@ from doorward.authority.changes import check_change, check_removal
 from doorward.authority.endings import end_sign_ins, redecide
 from doorward.authority.noting import note
 from doorward.authority.ports import StoredResource, Transaction
-from doorward.authority.rights import require
+from doorward.authority.rights import require, require_in
 from doorward.authority.services import Services
 from doorward.base.clock import to_micros
 from doorward.base.errors import Conflict, Invalid, Missing
@@ -101,6 +101,9 @@ def store_documents(
 ) -> list[Change]:
     """Inside a transaction: rights, revisions, rows, events, then what the changes mean for what is live."""
     before = services.policy.view(tx)
+    for one in documents:
+        verb = "create" if tx.resources.get(one.kind, one.name) is None else "update"
+        require_in(before, caller, one.kind, verb)
     changes = [_store(services, tx, caller, one) for one in documents]
     after = services.policy.fresh(tx)
     check_change(before, after, caller, documents)
@@ -121,7 +124,6 @@ def _store(services: Services, tx: Transaction, caller: UserCaller, one: Declare
     earlier = tx.resources.get(one.kind, one.name)
     actor = Actor.user(caller.user_id)
     if earlier is None:
-        require(services, tx, caller, one.kind, "create")
         if one.revision not in {None, 0}:
             raise StaleRevision(
                 f"applying {one.kind}/{one.name}: there is none any more (you read revision {one.revision})"
@@ -135,7 +137,6 @@ def _store(services: Services, tx: Transaction, caller: UserCaller, one: Declare
         if one.kind == "lock":
             _note_lock(tx, actor, stored, one)
         return Change(one.kind, one.name, stored.id, 1, "created", _warnings(one))
-    require(services, tx, caller, one.kind, "update")
     if one.revision is not None and one.revision != earlier.revision:
         raise StaleRevision(
             f"applying {one.kind}/{one.name}: you read revision {one.revision}, it is {earlier.revision} now"

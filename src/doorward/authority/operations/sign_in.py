@@ -4,30 +4,32 @@ A wrong name, a wrong password and a wrong code look alike and cost alike. Failu
 user in the store, whoever tries from wherever; failures before that only in memory, per account and network.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
 from doorward.api.bodies.sign_ins import SignedIn, SignInEntry, SignInWithPassword, Status, Trust
 from doorward.authority.callers import Peer, UserCaller
 from doorward.authority.endings import end_sign_ins
-from doorward.authority.noting import note
+from doorward.authority.factor_failures import count_failure, is_blocked
 from doorward.authority.operations.issue import Proven, client_keys, issue
+from doorward.authority.policy import PolicyView
 from doorward.authority.ports import StoredResource, Transaction
 from doorward.authority.rights import require
 from doorward.authority.services import Services
-from doorward.base.clock import to_micros
 from doorward.base.errors import Missing, Refused
 from doorward.base.ids import SignInId, UserId, checked_id
 from doorward.domain.access.locks import facts_of, locks_hit
 from doorward.domain.access.question import Subject
-from doorward.domain.audit.event import Actor, Subjects
-from doorward.domain.audit.events_people import FACTOR_FAILED, USER_LOCKED_OUT
+from doorward.domain.audit.event import Actor
 from doorward.domain.certificates.x509_check import to_pem
-from doorward.domain.identity.factors import FactorFailures, Password, TotpFactor, after_failure
+from doorward.domain.identity.factors import Password, TotpFactor
 from doorward.domain.identity.sign_in import SIGN_IN_LENGTH_DEFAULT, SignInEnd
+from doorward.domain.kinds.user import User
 
 VERSION: Final = "0.1.0"
 METHOD: Final = "password+totp"
+REFUSAL_SECONDS: Final = 0.4  # several times what one password hash takes
 
 
 class SignInRefused(Refused):
@@ -48,7 +50,6 @@ class _Known:
     may_sign_in: bool
     password: Password | None
     factors: tuple[TotpFactor, ...]
-    failures: FactorFailures | None
 
 
 def trust(services: Services) -> Trust:
@@ -61,6 +62,19 @@ async def sign_in(services: Services, peer: Peer, said: SignInWithPassword) -> S
     wait = services.throttle.wait_seconds(said.user_name, peer.source)
     if wait > 0:
         raise SlowDown(f"signing in: too many failures from here; try again in {wait:.0f} seconds")
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    try:
+        signed_in = await _sign_in(services, peer, said)
+    except SignInRefused:
+        # The same time for a wrong name, password or code: each of them asks more or less of signer and store.
+        await asyncio.sleep(max(0.0, begun + REFUSAL_SECONDS - loop.time()))
+        raise
+    services.throttle.succeeded(said.user_name, peer.source)
+    return signed_in
+
+
+async def _sign_in(services: Services, peer: Peer, said: SignInWithPassword) -> SignedIn:
     keys = client_keys(said.keys)
     known = await services.store.read(lambda tx: _look_up(services, tx, said.user_name))
     matches = await services.passwords.matches(known.password.hash if known and known.password else None, said.password)
@@ -70,7 +84,8 @@ async def sign_in(services: Services, peer: Peer, said: SignInWithPassword) -> S
         raise SignInRefused("signing in: the name, the password or the code is wrong")
     if step is None:
         services.throttle.failed(said.user_name, peer.source, "code")
-        await services.store.write(lambda tx: _count_failure(tx, known, peer))
+        user_id, name = UserId(known.user.id), known.user.name
+        await services.store.write(lambda tx: count_failure(tx, user_id, name, peer.source))
         raise SignInRefused("signing in: the name, the password or the code is wrong")
     factor_id, number = step
 
@@ -83,9 +98,13 @@ async def sign_in(services: Services, peer: Peer, said: SignInWithPassword) -> S
         tx.failures.clear(UserId(known.user.id))
 
     proven = Proven(known.user, METHOD, SIGN_IN_LENGTH_DEFAULT, said.client, peer)
-    signed_in = await issue(services, proven, keys, spend)
-    services.throttle.succeeded(said.user_name, peer.source)
-    return signed_in
+    return await issue(services, proven, keys, spend)
+
+
+def is_locked(tx: Transaction, view: PolicyView, stored: StoredResource, user: User) -> bool:
+    """Whether a lock in force names the user, or a role that the user holds."""
+    roles = tuple(view.roles[role] for role in user.roles if role in view.roles)
+    return bool(locks_hit(view.locks, facts_of(Subject(stored.id, stored.name, roles)), tx.now))
 
 
 def _look_up(services: Services, tx: Transaction, name: str) -> _Known | None:
@@ -95,16 +114,11 @@ def _look_up(services: Services, tx: Transaction, name: str) -> _Known | None:
         return None
     stored, user = found
     user_id = UserId(stored.id)
-    roles = tuple(view.roles[role] for role in user.roles if role in view.roles)
-    locked = locks_hit(view.locks, facts_of(Subject(stored.id, stored.name, roles)), tx.now)
-    failures = tx.failures.get(user_id)
-    blocked = failures is not None and failures.is_blocked(tx.now)
     return _Known(
         user=stored,
-        may_sign_in=not user.disabled and not locked and not blocked,
+        may_sign_in=not user.disabled and not is_locked(tx, view, stored, user) and not is_blocked(tx, user_id),
         password=tx.passwords.get(user_id),
         factors=tuple(factor for factor in tx.totp.list(user_id) if factor.confirmed is not None),
-        failures=failures,
     )
 
 
@@ -116,23 +130,6 @@ async def _step(services: Services, known: _Known | None, code: str) -> tuple[st
         if step is not None:
             return factor.id, step
     return None
-
-
-def _count_failure(tx: Transaction, known: _Known, peer: Peer) -> None:
-    user_id = UserId(known.user.id)
-    after = after_failure(tx.failures.get(user_id), user_id, tx.now)
-    tx.failures.put(after)
-    subjects = Subjects(user=user_id)
-    fields = {"factor": "totp", "reason": "wrong", "failures": after.failures, "source": peer.source}
-    note(tx, FACTOR_FAILED, Actor.user(user_id), fields, subjects)
-    if after.blocked_until is not None:
-        blocked = {
-            "failures": after.failures,
-            "until_micros": to_micros(after.blocked_until),
-            "user_name": known.user.name,
-            "source": peer.source,
-        }
-        note(tx, USER_LOCKED_OUT, Actor.user(user_id), blocked, subjects)
 
 
 async def status(services: Services, caller: UserCaller) -> Status:

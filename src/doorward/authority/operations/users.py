@@ -54,9 +54,10 @@ class NewCode:
 
 
 def add_invitation(tx: Transaction, user: StoredResource, new: NewCode, actor: Actor) -> Invitation:
-    """Store a code's hash and note it; open codes of the user are spent."""
+    """Store a code's hash and note it; open codes of the user are spent, and what was begun with them is dropped."""
     user_id = UserId(user.id)
     tx.invitations.revoke_all(user_id, tx.now)
+    tx.totp.delete_all(user_id)  # only factors that nobody confirmed: codes are for users who have none in force
     invitation = Invitation(
         id=new.id,
         code_hash=hash_code(new.code),
