@@ -88,17 +88,6 @@ def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:  # noqa: C
 
         return Stream(lines(), media_type=NDJSON)
 
-    @put("/v1/gateway/recordings/{session_id:str}", opt=_OPT, status_code=HTTP_200_OK)
-    async def append_recording(request: AnyRequest, session_id: FromPath[str], offset: FromQuery[int]) -> RecordingSize:
-        data = await request.body()
-        if len(data) > CHUNK_BYTES_MAX:
-            raise Invalid(f"storing a recording: at most {CHUNK_BYTES_MAX} bytes at once")
-        return await recordings.append_recording(services, gateway_of(request), session_id, offset, data)
-
-    @post("/v1/gateway/recordings/{session_id:str}/seal", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
-    async def seal_recording(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SealRecording]) -> None:
-        await recordings.seal_recording(services, gateway_of(request), session_id, data)
-
     @post("/v1/gateway/identity", opt=_OPT, status_code=HTTP_200_OK)
     async def renew_identity(request: AnyRequest, data: JSONBody[RenewIdentity]) -> RenewedIdentity:
         return await joining.renew_identity(services, gateway_of(request), data)
@@ -113,6 +102,20 @@ def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:  # noqa: C
         ended,
         lease,
         watch,
-        append_recording,
-        seal_recording,
+        *_recording_routes(services),
     ]
+
+
+def _recording_routes(services: Services) -> Sequence[HTTPRouteHandler]:
+    @put("/v1/gateway/recordings/{session_id:str}", opt=_OPT, status_code=HTTP_200_OK)
+    async def append_recording(request: AnyRequest, session_id: FromPath[str], offset: FromQuery[int]) -> RecordingSize:
+        data = await request.body()
+        if len(data) > CHUNK_BYTES_MAX:
+            raise Invalid(f"storing a recording: at most {CHUNK_BYTES_MAX} bytes at once")
+        return await recordings.append_recording(services, gateway_of(request), session_id, offset, data)
+
+    @post("/v1/gateway/recordings/{session_id:str}/seal", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
+    async def seal_recording(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SealRecording]) -> None:
+        await recordings.seal_recording(services, gateway_of(request), session_id, data)
+
+    return [append_recording, seal_recording]

@@ -4,7 +4,6 @@ An error that is none of the five kinds is a fault of ours: it is logged with a 
 and nothing else.
 """
 
-import secrets
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +12,7 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, NotAuthorizedException
 
 from doorward.api.problem import MEDIA_TYPE, TYPE_PREFIX, FieldProblem, Problem, kind_of
+from doorward.base.entropy import SystemEntropy
 from doorward.base.errors import DoorwardError
 from doorward.domain.kinds.positioned import InvalidDocuments
 
@@ -24,6 +24,8 @@ TITLES: Final = {
     "conflict": "the state moved on",
     "unavailable": "not available now",
 }
+NUMBER_BYTES: Final = 6
+_entropy: Final = SystemEntropy()
 _log = structlog.get_logger("doorward.http")
 
 
@@ -68,7 +70,7 @@ def http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[byte
 
 def unknown_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """A fault of ours."""
-    number = secrets.token_hex(6)
+    number = _entropy.token(NUMBER_BYTES).hex()
     _log.error("call failed", number=number, path=request.url.path, exc_info=error)
     detail = f"the authority failed; look for {number} in its log"
     return _answer(Problem(TYPE_PREFIX + "internal", "internal error", 500, "unavailable", "internal", detail))
