@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.audit_events import signed_in
 
-from doorward.authority.ports import Store, StoredResource
+from doorward.authority.ports import AuditLog, Store, StoredResource
 from doorward.base.clock import ManualClock
 from doorward.base.entropy import SeededEntropy
 from doorward.base.errors import Conflict, Missing
@@ -60,6 +60,8 @@ async def names(store: SqlStore) -> list[str]:
 
 async def test_it_is_a_store(store: SqlStore) -> None:
     port: Store = store
+    log: AuditLog = store
+    assert (await log.verify_log()).entries == 0
     assert await port.read(lambda tx: tx.revocation.current()) == 0
 
 
