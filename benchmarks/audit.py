@@ -5,9 +5,10 @@ with one event of three fields (two of them salted and hashed), awaited before t
 call to the last acknowledgement. SQLite lies on the disk under the temporary directory with `synchronous=FULL`;
 PostgreSQL runs on loopback with `fsync` and `synchronous_commit` on.
 
-Where the time goes on SQLite, in microseconds of CPU for one operation, on two cores that had other work too (the shares
-matter more than the sums): on the caller's loop 22; on the writing thread 120, of which making the event 18, its leaf
-with two salted hashes 35, the savepoint 4, the row with its indexes and trigger 39, the commit's share in a batch of 64 9.
+Where the time goes on SQLite, in microseconds of CPU for one operation, on two cores that had other work too (the
+shares matter more than the sums): on the caller's loop 22; on the writing thread 120, of which making the event 18,
+its leaf with two salted hashes 35, the savepoint 4, the row with its indexes and trigger 39, the commit's share in a
+batch of 64 9.
 """
 
 import asyncio
