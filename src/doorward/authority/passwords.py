@@ -16,8 +16,8 @@ AT_ONCE_MAX: Final = 2
 class Passwords:
     """Hashes and checks; one per process."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._decoy = self._hasher.hash("a password that nobody has")
         self._turn = asyncio.Semaphore(AT_ONCE_MAX)
 
