@@ -137,8 +137,10 @@ class SignIn:
     def request(self, payload: bytes, now: datetime) -> Outcome:
         """A USERAUTH_REQUEST (RFC 4252 section 5), its message number included."""
         self._requests += 1
-        if self._requests > REQUESTS_MAX or self._stage is Stage.REFUSED:
+        if self._requests > REQUESTS_MAX:
             return Disconnect("too many authentication requests")
+        if self._stage is Stage.REFUSED:
+            return Fail(())  # clients offer their other keys before they give up; a disconnect would hide our line
         try:
             return self._request(payload, now)
         except RemoteProtocolError:
