@@ -17,7 +17,7 @@ setup: ## prepare .venv (and Debian packages, when allowed to)
 	@setup/prepare.sh
 
 demo: setup ## run the story on real sshd's and stay up; CHECK=1 verifies each step and exits
-	@$(BIN)/python demo/run.py $(if $(CHECK),--check)
+	@$(BIN)/python -m demo.run $(if $(CHECK),--check)
 
 test: static ## everything: all that check does, then all tests
 	@$(BIN)/pytest -n $(WORKERS) -q $(PYTEST_ARGS)
