@@ -9,6 +9,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import hmac
 import socket
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -123,8 +124,11 @@ class NodeLink:
         if plan.host_key and blob == plan.host_key:
             self.verified_by = "key"
             return host_key_of(blob)
+        if _is_plain(blob) and hmac.compare_digest(fingerprint(blob), plan.host_key_fingerprint):
+            self.verified_by = "fingerprint"
+            return host_key_of(blob)
         try:
-            if FieldReader(blob).text(ALGORITHM_BYTES_MAX) not in CERTIFIED_KEYS:
+            if _is_plain(blob):
                 raise ValueError("its host key is not the known one")
             certificate = parse_certificate(blob)
             check_host_certificate(certificate, plan.node_host_authorities, plan.host_principal, self._now())
@@ -149,7 +153,8 @@ class NodeLink:
             "node.key_mismatch",
             {
                 "name": plan.node_name,
-                "expected": fingerprint(plan.host_key) if plan.host_key else plan.host_principal,
+                "expected": plan.host_key_fingerprint
+                or (fingerprint(plan.host_key) if plan.host_key else plan.host_principal),
                 "shown": self.host_key_fingerprint,
                 "address": plan.address,
             },
@@ -199,6 +204,13 @@ def fingerprint(blob: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
 
 
+def _is_plain(blob: bytes) -> bool:
+    try:
+        return FieldReader(blob).text(ALGORITHM_BYTES_MAX) not in CERTIFIED_KEYS
+    except RemoteProtocolError:
+        return False
+
+
 def split_address(address: str) -> tuple[str, int]:
     """Host and port of `host`, `host:port`, `[v6]` or `[v6]:port`."""
     if address.startswith("["):
@@ -212,6 +224,8 @@ def split_address(address: str) -> tuple[str, int]:
 def _host_key_algorithms(plan: SessionPlan) -> tuple[str, ...]:
     certificates = algorithms.NODE_CERTIFICATES if plan.node_host_authorities else ()
     if not plan.host_key:
-        return certificates
+        # Only a fingerprint was typed, so it is not known of which kind the key is: the best kind is asked for first.
+        plain = tuple(name for names in algorithms.NODE_PINNED_KEYS.values() for name in names)
+        return plain if plan.host_key_fingerprint else certificates
     name = FieldReader(plan.host_key).text(ALGORITHM_BYTES_MAX)
     return certificates + algorithms.NODE_PINNED_KEYS.get(name, ())
