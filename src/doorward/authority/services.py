@@ -7,6 +7,7 @@ from doorward.api.signer.client import SignerClient
 from doorward.api.signer.messages import KnownKeys
 from doorward.authority.bell import Bell
 from doorward.authority.clock_guard import ClockGuard
+from doorward.authority.gateway_limits import GatewayLimits
 from doorward.authority.passwords import Passwords
 from doorward.authority.policy import PolicyCache
 from doorward.authority.ports import AuditLog, RecordingStore, Store
@@ -62,6 +63,7 @@ class Services:
     names: tuple[str, ...]
     node_suffix: str
     throttle: SignInThrottle
+    gateway_limits: GatewayLimits
     passwords: Passwords = field(default_factory=Passwords)
     policy: PolicyCache = field(default_factory=PolicyCache)
     bell: Bell = field(default_factory=Bell)

@@ -12,6 +12,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from doorward.api.signer.client import SignerClient
+from doorward.authority.gateway_limits import GatewayLimits
 from doorward.authority.http.app import create_app
 from doorward.authority.http.health import create_health_app
 from doorward.authority.http.protocol import PeerProtocol
@@ -54,6 +55,7 @@ async def open_services(settings: Settings, layout: Layout, store: SqlStore, sig
         names=settings.names,
         node_suffix=settings.node_suffix,
         throttle=SignInThrottle(clock),
+        gateway_limits=GatewayLimits(clock),
     )
 
 

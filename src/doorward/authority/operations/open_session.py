@@ -48,6 +48,7 @@ async def open_session(services: Services, caller: GatewayCaller, wanted: OpenSe
 
 async def _open(services: Services, caller: GatewayCaller, wanted: OpenSession) -> SessionPlan:
     services.clock_guard.check()
+    services.gateway_limits.check(caller.gateway_id)
     claim = await proven_claim(services, caller, wanted)
     step = await factor_step(services, claim, wanted.factor_code)
     identity = SessionId(new_id(services.entropy))

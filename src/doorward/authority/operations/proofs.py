@@ -55,6 +55,8 @@ async def proven_claim(services: Services, caller: GatewayCaller, wanted: OpenSe
         return _claim(services, caller, wanted, await _names_of(services, caller))
     except Refused as error:
         reason = error.code
+        if services.gateway_limits.failed(caller.gateway_id):
+            reason = "too_many_failed_proofs"
         await services.store.write(lambda tx: _note(tx, caller, reason, len(wanted.proof.signed)))
         raise BadProof("opening a session: the proof does not hold") from error
 
