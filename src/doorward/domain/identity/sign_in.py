@@ -21,6 +21,7 @@ class SignInEnd(StrEnum):
     LOCKED = "locked"
     PROVIDER_LOGGED_OUT = "provider_logged_out"
     PROVIDER_REFUSED = "provider_refused"
+    CLAIMS_TOO_OLD = "claims_too_old"
 
 
 @dataclass(frozen=True, slots=True)

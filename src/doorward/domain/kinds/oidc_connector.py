@@ -1,9 +1,11 @@
 """The kind `oidc_connector`: an identity provider, and what its claims become here.
 
 The client's secret is a reference to a file or an environment variable and never stands in a document. Groups that are
-not mapped give nothing, and so does a missing groups claim.
+not mapped give nothing, and so does a missing groups claim. The device flow is off unless it is asked for, and a
+provider on a private network is reached only when that network is listed.
 """
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ from doorward.domain.kinds.positioned import Table
 VERSION: Final = "v1"
 MAPPINGS_MAX: Final = 1000
 SCOPES_MAX: Final = 50
+NETWORKS_MAX: Final = 50
 SIGN_IN_DEFAULT: Final = timedelta(hours=8)
 SIGN_IN_MAX: Final = timedelta(days=7)
 CLAIMS_AGE_DEFAULT: Final = timedelta(hours=1)
@@ -35,6 +38,9 @@ _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}", re.ASCII)  # RFC 
 DEFAULT_SCOPES: Final = ("openid", "profile", "email")
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
 @dataclass(frozen=True, slots=True)
 class SecretReference:
     """Where a secret is found: a file's absolute path, or the name of an environment variable."""
@@ -45,7 +51,10 @@ class SecretReference:
 
 @dataclass(frozen=True, slots=True)
 class OidcConnector:
-    """An identity provider; without a secret the client is a public one (PKCE is used in either case)."""
+    """An identity provider; without a secret the client is a public one (PKCE is used in either case).
+
+    `networks` are those, not on the public Internet, in which the provider's servers may stand.
+    """
 
     name: str
     issuer: str
@@ -58,6 +67,8 @@ class OidcConnector:
     max_sign_in: timedelta = SIGN_IN_DEFAULT
     claims_max_age: timedelta = CLAIMS_AGE_DEFAULT
     description: str = ""
+    device_flow: bool = False
+    networks: tuple[Network, ...] = ()
 
 
 def parse_oidc_connector(document: Fields, metadata: Metadata, version: str) -> OidcConnector:
@@ -68,6 +79,7 @@ def parse_oidc_connector(document: Fields, metadata: Metadata, version: str) -> 
         spec.wrong("scopes", "openid must be among them")
     groups_claim = spec.parsed("groups_claim", one_line) or ""
     groups = _groups_to_roles(spec)
+    networks = [spec.parsed_at(name, node, _network) for name, node in spec.items("networks", most=NETWORKS_MAX)]
     if groups and not groups_claim:
         spec.wrong("groups_claim", "this field is needed to map groups to roles")
     connector = OidcConnector(
@@ -82,6 +94,8 @@ def parse_oidc_connector(document: Fields, metadata: Metadata, version: str) -> 
         spec.duration("max_sign_in", least=_LEAST, most=SIGN_IN_MAX) or SIGN_IN_DEFAULT,
         spec.duration("claims_max_age", least=_LEAST, most=SIGN_IN_MAX) or CLAIMS_AGE_DEFAULT,
         metadata.description,
+        spec.flag("device_flow"),
+        tuple(dict.fromkeys(network for network in networks if network is not None)),
     )
     spec.finish()
     return connector
@@ -105,6 +119,10 @@ def dump_oidc_connector(connector: OidcConnector) -> dict[str, Any]:
         spec["groups_to_roles"] = {group: list(roles) for group, roles in connector.groups_to_roles.items()}
     if connector.claims_to_traits:
         spec["claims_to_traits"] = dict(connector.claims_to_traits)
+    if connector.device_flow:
+        spec["device_flow"] = True
+    if connector.networks:
+        spec["networks"] = [str(network) for network in connector.networks]
     return {"spec": spec}
 
 
@@ -168,6 +186,13 @@ def _environment_name(text: str) -> str:
     if _ENVIRONMENT_NAME.fullmatch(text) is None:
         raise Invalid("reading the name of an environment variable: letters, digits and underscores are expected")
     return text
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise Invalid("reading a network: write it like 10.1.0.0/16 or fd00:1::/32") from error
 
 
 def _scope(text: str) -> str:

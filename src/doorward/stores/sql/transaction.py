@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from doorward.authority.ports import Events
 from doorward.stores.sql.machines import SqlGateways, SqlJoinTokens, SqlNodeHosts
+from doorward.stores.sql.oidc import SqlIdentityLinks, SqlOidcFlows, SqlOidcSignIns
 from doorward.stores.sql.people import SqlFailures, SqlInvitations, SqlPasswords, SqlPersons, SqlTotpFactors
 from doorward.stores.sql.recordings import SqlRecordings
 from doorward.stores.sql.resources import SqlResources
@@ -66,6 +67,21 @@ class SqlTransaction:
     def sign_ins(self) -> SqlSignIns:
         """Sign-ins."""
         return SqlSignIns(self.connection)
+
+    @cached_property
+    def identity_links(self) -> SqlIdentityLinks:
+        """Which users identities at providers sign in."""
+        return SqlIdentityLinks(self.connection)
+
+    @cached_property
+    def oidc_flows(self) -> SqlOidcFlows:
+        """Begun sign-ins through a provider."""
+        return SqlOidcFlows(self.connection)
+
+    @cached_property
+    def oidc_sign_ins(self) -> SqlOidcSignIns:
+        """Sign-ins on a provider's word."""
+        return SqlOidcSignIns(self.connection)
 
     @cached_property
     def sessions(self) -> SqlSessions:
