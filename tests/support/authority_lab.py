@@ -32,6 +32,7 @@ from doorward.api.bodies.gateway_calls import OpenSession, SessionPlan
 from doorward.api.bodies.resources import Applied, Apply, SourceFile
 from doorward.api.signer.client import SignerClient
 from doorward.authority.callers import GatewayCaller, Peer, UserCaller
+from doorward.authority.gateway_limits import GatewayLimits
 from doorward.authority.operations.open_session import open_session
 from doorward.authority.operations.resources import apply
 from doorward.authority.passwords import Passwords
@@ -274,5 +275,6 @@ async def _services(folder: Path, clock: ManualClock, store: SqliteStore, signer
         names=("authority.example", "127.0.0.1"),
         node_suffix="dw",
         throttle=SignInThrottle(clock),
+        gateway_limits=GatewayLimits(clock),
         passwords=Passwords(QUICK_HASHER),
     )

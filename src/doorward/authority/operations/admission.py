@@ -130,7 +130,8 @@ def admit(services: Services, tx: Transaction, asked: Asked) -> Admitted | Refus
     """The session to be, or why not (already noted)."""
     claim = asked.claim
     sign_in = tx.sign_ins.by_ssh_serial(claim.identity.serial)
-    if sign_in is None or sign_in.id != claim.identity.sign_in_id or not sign_in.is_live(tx.now):
+    whose = (claim.identity.user_id, claim.identity.sign_in_id)
+    if sign_in is None or (sign_in.user_id, sign_in.id) != whose or not sign_in.is_live(tx.now):
         return refuse(tx, asked.caller, claim, "sign_in_over")
     view = services.policy.view(tx)
     target = _target(view, claim.node_name)
