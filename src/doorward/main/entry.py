@@ -165,6 +165,11 @@ def _run() -> None:
         sys.exit(error.exit_code)
     except click.exceptions.Abort:
         sys.exit(130)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("doorward"):
+            raise
+        click.echo(f"doorward: {error.name} is not installed; a server needs pip install 'doorward[server]'", err=True)
+        sys.exit(1)
 
 
 def main() -> None:
