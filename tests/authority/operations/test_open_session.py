@@ -5,15 +5,13 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import pyotp
 import pytest
 from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
-from tests.support.enrolments import add_factor, code_at
 from tests.support.proofs import SignedRequest, asking, new_session_key, open_as
 
 from doorward.api.bodies.gateway_calls import OpenSession
 from doorward.authority.operations import open_session
-from doorward.authority.operations.admission import FactorRequired, NodeUnverified, SessionRefused, TooManySessions
+from doorward.authority.operations.admission import NodeUnverified, SessionRefused, TooManySessions
 from doorward.base.errors import DoorwardError, Refused
 from doorward.base.ids import SessionId
 from doorward.domain.access.obligations import Obligations
@@ -304,88 +302,6 @@ async def test_locked_user_opens_nothing_and_the_log_says_why(lab: AuthorityLab)
     await lab.declare("kind: lock\nversion: v1\nmetadata: {name: stop}\nspec: {target: {user: bob}}\n")
     await refusal(lab, asking(lab, bob, WHERE))
     assert (await lab.events("session.refused"))[-1].fields["reason"] == "locked"
-
-
-class TestSessionFactor:
-    async def test_session_that_owes_a_factor_says_so(self, lab: AuthorityLab) -> None:
-        bob = await scene(lab, require_session_mfa=True)
-        error = await refusal(lab, asking(lab, bob, WHERE))
-        assert isinstance(error, FactorRequired)
-        assert error.code == "factor_required"
-        assert await sessions_of(lab) == 0
-
-    async def test_right_code_opens_and_is_spent(self, lab: AuthorityLab) -> None:
-        bob = await scene(lab, require_session_mfa=True)
-        code = code_at(lab, await add_factor(lab, bob.caller.user_id))
-        await open_as(lab, bob, WHERE, factor_code=code)
-        assert [one.fields["purpose"] for one in await lab.events("mfa.verified")] == ["session"]
-        assert (await refusal(lab, asking(lab, bob, WHERE, factor_code=code))).code == "factor_required"
-        assert await sessions_of(lab) == 1
-
-    async def test_one_code_opens_one_of_many_at_once(self, lab: AuthorityLab) -> None:
-        bob = await scene(lab, require_session_mfa=True)
-        code = code_at(lab, await add_factor(lab, bob.caller.user_id))
-        asked = [asking(lab, bob, WHERE, factor_code=code) for _ in range(5)]
-        results = await asyncio.gather(*(lab.ask(one) for one in asked), return_exceptions=True)
-        assert sum(not isinstance(one, BaseException) for one in results) == 1
-
-    async def test_retry_of_a_session_with_a_factor_gets_the_same_session(self, lab: AuthorityLab) -> None:
-        bob = await scene(lab, require_session_mfa=True)
-        code = code_at(lab, await add_factor(lab, bob.caller.user_id))
-        wanted = asking(lab, bob, WHERE, factor_code=code)
-        assert (await lab.ask(wanted)).session_id == (await lab.ask(wanted)).session_id
-
-    async def test_another_users_code_opens_nothing(self, lab: AuthorityLab) -> None:
-        bob = await scene(lab, require_session_mfa=True)
-        eve = await lab.signed_in("eve", "ops")
-        await add_factor(lab, bob.caller.user_id)
-        code = code_at(lab, await add_factor(lab, eve.caller.user_id))
-        assert (await refusal(lab, asking(lab, bob, WHERE, factor_code=code))).code == "factor_required"
-
-    async def test_wrong_codes_are_counted_until_right_ones_are_refused_too(self, lab: AuthorityLab) -> None:
-        bob = await scene(lab, require_session_mfa=True)
-        secret = await add_factor(lab, bob.caller.user_id)
-        for number in range(4):
-            wrong = pyotp.TOTP(secret).at(int(lab.clock.now().timestamp()) + 3600 * (number + 5))
-            await refusal(lab, asking(lab, bob, WHERE, factor_code=wrong))
-        assert len(await lab.events("factor.failed")) == 4
-        assert len(await lab.events("user.locked_out")) == 1
-        right = code_at(lab, secret)
-        assert "too many" in (await refusal(lab, asking(lab, bob, WHERE, factor_code=right))).message
-        lab.advance(seconds=31)
-        await open_as(lab, bob, WHERE, factor_code=code_at(lab, secret))
-
-    async def test_guessing_many_codes_at_once_is_no_way_around_the_count(self, lab: AuthorityLab) -> None:
-        bob = await scene(lab, require_session_mfa=True)
-        await add_factor(lab, bob.caller.user_id)
-        asked = [asking(lab, bob, WHERE, factor_code=f"{number:06d}") for number in range(40)]
-        results = await asyncio.gather(*(lab.ask(one) for one in asked), return_exceptions=True)
-        assert all(isinstance(one, FactorRequired) for one in results)
-        failures = await lab.read(lambda tx: tx.failures.get(bob.caller.user_id))
-        assert failures is not None
-        assert failures.blocked_until is not None
-        assert failures.failures == 4
-
-    async def test_right_code_clears_the_count(self, lab: AuthorityLab) -> None:
-        bob = await scene(lab, require_session_mfa=True)
-        secret = await add_factor(lab, bob.caller.user_id)
-        await refusal(lab, asking(lab, bob, WHERE, factor_code="000000"))
-        await open_as(lab, bob, WHERE, factor_code=code_at(lab, secret))
-        assert await lab.read(lambda tx: tx.failures.get(bob.caller.user_id)) is None
-
-    async def test_code_is_not_asked_about_when_the_decision_is_no(self, lab: AuthorityLab) -> None:
-        bob = await scene(lab, require_session_mfa=True)
-        await add_factor(lab, bob.caller.user_id)
-        for _ in range(5):
-            assert isinstance(
-                await refusal(lab, asking(lab, bob, "nobody@prod-web-01", factor_code="123456")), SessionRefused
-            )
-        assert await lab.events("factor.failed") == []
-
-    async def test_unconfirmed_factor_is_none(self, lab: AuthorityLab) -> None:
-        bob = await scene(lab, require_session_mfa=True)
-        code = code_at(lab, await add_factor(lab, bob.caller.user_id, confirmed=False))
-        assert (await refusal(lab, asking(lab, bob, WHERE, factor_code=code))).code == "factor_required"
 
 
 async def test_clock_behind_the_log_opens_nothing(lab: AuthorityLab) -> None:
