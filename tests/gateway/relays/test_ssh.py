@@ -1,0 +1,199 @@
+"""What may happen in an SSH session, by playbook: requests and their verdicts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doorward.domain.access.obligations import Obligations
+from doorward.domain.recording.frames import Exited, Resized, Signalled
+from doorward.domain.recording.levels import Content, RecordingLevel, StreamKind
+from doorward.gateway.relays.ssh import Answer, ChannelRelay, Forward, Refuse, SshRelay
+from doorward.gateway.relays.ssh_tables import (
+    CHANNEL_KINDS,
+    CHANNELS_MAX,
+    COMMAND_BYTES_MAX,
+    ENVIRONMENT_COUNT_MAX,
+    GLOBAL_REQUESTS,
+)
+from doorward.wire.ssh.fields import encode_string, encode_uint32
+
+ALL = Obligations(
+    port_forwarding_local=True, port_forwarding_remote=True, forward_agent=True, permit_shell=True, permit_exec=True
+)
+PTY = encode_string(b"xterm") + encode_uint32(80) + encode_uint32(24) + encode_uint32(0) * 2 + encode_string(b"\0")
+RESIZE = encode_uint32(100) + encode_uint32(50) + encode_uint32(0) * 2
+
+
+def channel(obligations: Obligations = ALL, level: RecordingLevel = RecordingLevel.OUTPUT) -> ChannelRelay:
+    granted = SshRelay(obligations, level).channel_requested(b"session")
+    assert isinstance(granted, ChannelRelay)
+    return granted
+
+
+def env(name: bytes, value: bytes) -> bytes:
+    return encode_string(name) + encode_string(value)
+
+
+@pytest.mark.parametrize("kind", [*(kind for kind in CHANNEL_KINDS if kind != b"session"), b"", b"no-such", b"\xff"])
+def test_every_channel_but_a_session_is_refused_with_a_line_even_when_roles_would_allow_it(kind: bytes) -> None:
+    refused = SshRelay(ALL, RecordingLevel.NONE).channel_requested(kind)
+    assert isinstance(refused, Refuse)
+    assert refused.line.startswith("doorward: ")
+    assert refused.kind
+
+
+def test_channels_are_limited_and_come_back() -> None:
+    relay = SshRelay(ALL, RecordingLevel.OUTPUT)
+    for _ in range(CHANNELS_MAX):
+        assert isinstance(relay.channel_requested(b"session"), ChannelRelay)
+    assert isinstance(relay.channel_requested(b"session"), Refuse)
+    relay.channel_gone()
+    assert isinstance(relay.channel_requested(b"session"), ChannelRelay)
+
+
+def test_no_more_sessions_means_it() -> None:
+    relay = SshRelay(ALL, RecordingLevel.OUTPUT)
+    assert relay.global_request(b"no-more-sessions@openssh.com") == Answer(ok=True)
+    assert isinstance(relay.channel_requested(b"session"), Refuse)
+
+
+@pytest.mark.parametrize("name", [*GLOBAL_REQUESTS, b"no-such", b""])
+def test_no_global_request_but_that_one_is_granted(name: bytes) -> None:
+    verdict = SshRelay(ALL, RecordingLevel.NONE).global_request(name)
+    assert isinstance(verdict, Refuse) or verdict.ok == (name == b"no-more-sessions@openssh.com")
+
+
+def test_a_shell_with_a_terminal_is_opened_resized_and_ended() -> None:
+    relay = channel()
+    assert relay.from_user(b"env", env(b"LANG", b"de_DE.UTF-8")) == Forward()
+    assert relay.from_user(b"pty-req", PTY) == Forward()
+    opened = relay.from_user(b"shell", b"")
+    assert isinstance(opened, Forward)
+    assert opened.opens is not None
+    body = opened.opens.body
+    assert (body.kind, body.term, body.columns, body.rows, body.level) == (StreamKind.SHELL, "xterm", 80, 24, "output")
+    assert (opened.opens.covered.output, opened.opens.covered.input) == (Content.STORED, Content.UNSTORED)
+    assert relay.has_terminal
+    assert relay.from_user(b"window-change", RESIZE) == Forward(record=Resized(100, 50))
+    assert relay.from_user(b"signal", encode_string(b"INT")) == Forward(record=Signalled("INT"))
+    assert relay.from_node(b"exit-status", encode_uint32(3)) == Forward(record=Exited(status=3), is_end=True)
+    assert relay.from_node(b"exit-status", encode_uint32(4)) == Answer(ok=False)
+
+
+def test_a_command_is_kept_byte_by_byte_and_only_one_runs() -> None:
+    relay = channel(level=RecordingLevel.STRICT)
+    opened = relay.from_user(b"exec", encode_string(b"echo \xff\x00"))
+    assert isinstance(opened, Forward)
+    assert opened.opens is not None
+    assert opened.opens.body.command == b"echo \xff\x00"
+    assert opened.opens.covered.input is Content.STORED
+    again = relay.from_user(b"exec", encode_string(b"true"))
+    assert isinstance(again, Refuse)
+    assert not again.ends
+
+
+@pytest.mark.parametrize(
+    ("obligations", "name", "data"),
+    [
+        (Obligations(permit_shell=False), b"shell", b""),
+        (Obligations(permit_exec=False), b"exec", encode_string(b"true")),
+        (Obligations(file_copy=False), b"exec", encode_string(b"/usr/bin/scp -t .")),
+        (Obligations(file_copy=False), b"exec", encode_string(b"rsync --server")),
+        (Obligations(file_copy=False), b"subsystem", encode_string(b"sftp")),
+        (Obligations(), b"subsystem", encode_string(b"sftp")),
+        (Obligations(), b"subsystem", encode_string(b"netconf")),
+        (Obligations(), b"exec", encode_string(b"x" * (COMMAND_BYTES_MAX + 1))),
+        (Obligations(), b"exec", b"\0\0"),
+    ],
+)
+def test_what_the_plan_does_not_hold_ends_the_channel_with_a_line(
+    obligations: Obligations, name: bytes, data: bytes
+) -> None:
+    refused = channel(obligations).from_user(name, data)
+    assert isinstance(refused, Refuse)
+    assert refused.ends
+    assert refused.line.startswith("doorward: ")
+
+
+@pytest.mark.parametrize("level", [level for level in RecordingLevel if level is not RecordingLevel.NONE])
+def test_sftp_passes_only_where_nothing_is_to_be_recorded(level: RecordingLevel) -> None:
+    assert isinstance(channel(level=RecordingLevel.NONE).from_user(b"subsystem", encode_string(b"sftp")), Forward)
+    assert isinstance(channel(level=level).from_user(b"subsystem", encode_string(b"sftp")), Refuse)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "passes"),
+    [
+        (b"LANG", b"C", True),
+        (b"LC_ALL", b"en_GB.UTF-8", True),
+        (b"TERM", b"xterm", True),
+        (b"COLORTERM", b"truecolor", True),
+        (b"PATH", b"/tmp", False),
+        (b"LD_PRELOAD", b"x", False),
+        (b"LC_", b"x", False),
+        (b"LC_all", b"x", False),
+        (b"LANG\n", b"x", False),
+        (b"LANG", b"a b", False),
+        (b"LANG", b"x" * 129, False),
+        (b"LANG", b"\x1b[31m", False),
+    ],
+)
+def test_the_environment_is_an_allow_list(name: bytes, value: bytes, passes: bool) -> None:
+    assert channel().from_user(b"env", env(name, value)) == (Forward() if passes else Answer(ok=False))
+
+
+def test_variables_are_counted_and_come_before_the_command() -> None:
+    relay = channel()
+    verdicts = [relay.from_user(b"env", env(b"LANG", b"C")) for _ in range(ENVIRONMENT_COUNT_MAX + 1)]
+    assert verdicts == [Forward()] * ENVIRONMENT_COUNT_MAX + [Answer(ok=False)]
+    late = channel()
+    late.from_user(b"shell", b"")
+    assert late.from_user(b"env", env(b"LANG", b"C")) == Answer(ok=False)
+
+
+@pytest.mark.parametrize("name", [b"x11-req", b"auth-agent-req@openssh.com", b"no-such-request", b""])
+def test_other_requests_are_refused(name: bytes) -> None:
+    assert isinstance(channel().from_user(name, b""), Refuse)
+
+
+def test_nothing_happens_to_what_has_not_begun() -> None:
+    relay = channel()
+    assert relay.from_user(b"window-change", RESIZE) == Answer(ok=False)
+    assert relay.from_user(b"signal", encode_string(b"KILL")) == Answer(ok=False)
+    assert relay.from_node(b"exit-status", encode_uint32(0)) == Answer(ok=False)
+
+
+def test_a_signal_is_a_name() -> None:
+    relay = channel()
+    relay.from_user(b"shell", b"")
+    assert relay.from_user(b"signal", encode_string(b"INT\x1b")) == Answer(ok=False)
+    assert relay.from_user(b"signal", encode_string(b"USR1")) == Forward(record=Signalled("USR1"))
+
+
+@given(name=st.sampled_from([b"pty-req", b"env", b"exec", b"signal", b"window-change", b"x"]), data=st.binary())
+def test_noise_never_raises_and_never_begins_a_stream_by_accident(name: bytes, data: bytes) -> None:
+    relay = channel()
+    verdict = relay.from_user(name, data)
+    assert not isinstance(verdict, Forward) or verdict.opens is None or name == b"exec"
+    relay.from_node(name, data)
+
+
+@given(
+    shell=st.booleans(), execs=st.booleans(), copy=st.booleans(), level=st.sampled_from(RecordingLevel), data=st.data()
+)
+def test_taking_a_permission_away_never_allows_more(
+    shell: bool, execs: bool, copy: bool, level: RecordingLevel, data: st.DataObject
+) -> None:
+    request = data.draw(
+        st.sampled_from(
+            [
+                (b"shell", b""),
+                (b"exec", encode_string(b"scp -f x")),
+                (b"exec", encode_string(b"ls")),
+                (b"subsystem", encode_string(b"sftp")),
+            ]
+        )
+    )
+    less = channel(Obligations(permit_shell=shell, permit_exec=execs, file_copy=copy), level).from_user(*request)
+    more = channel(Obligations(), level).from_user(*request)
+    assert not isinstance(less, Forward) or isinstance(more, Forward)

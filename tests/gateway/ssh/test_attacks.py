@@ -1,0 +1,184 @@
+"""Clients that attack a real gateway: certificates that are none, proofs that are none, names that change."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import asyncssh
+import pytest
+import pytest_asyncio
+from asyncssh.connection import SSHClientConnection, SSHClientConnectionOptions
+from asyncssh.constants import MSG_USERAUTH_BANNER, MSG_USERAUTH_FAILURE, MSG_USERAUTH_SUCCESS
+from asyncssh.packet import Boolean, SSHPacket, String
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.support.fake_control_plane import ENTROPY, authority
+from tests.support.gateway_lab import NODE, Lab, gateway_lab
+from tests.support.ports import LOOPBACK
+
+from doorward.domain.certificates.ssh_profiles import user_fields
+from doorward.gateway.ssh.sign_in import REQUESTS_MAX
+from doorward.wire.ssh.certificate import CertificateFields, CertificateType
+from doorward.wire.ssh.fields import encode_text
+from doorward.wire.ssh.public_key import ed25519_blob, parse_public_key_line, public_key_line
+
+CERTIFICATE = "ssh-ed25519-cert-v01@openssh.com"
+
+
+@pytest_asyncio.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    async with gateway_lab(tmp_path) as made:
+        yield made
+
+
+def user(lab: Lab, public_key: bytes) -> CertificateFields:
+    plane = lab.control_plane
+    return user_fields(
+        user_id=plane.user_id, sign_in_id=plane.sign_in_id, public_key=public_key, serial=1, now=plane.clock.now()
+    )
+
+
+def public_key_of(lab: Lab) -> bytes:
+    assert lab.client.identity is not None
+    key = asyncssh.read_private_key(str(lab.client.identity))
+    return parse_public_key_line(key.export_public_key().decode())
+
+
+@pytest.mark.parametrize("kind", ["plain key", "no principals", "two", "host", "critical option", "other authority"])
+async def test_the_stock_client_gets_nowhere_without_a_real_user_certificate(lab: Lab, kind: str) -> None:
+    good = user(lab, public_key_of(lab))
+    made = {
+        "no principals": replace(good, principals=()),
+        "two": replace(good, principals=(*good.principals, "root")),
+        "host": replace(good, type=CertificateType.HOST),
+        "critical option": replace(good, critical_options=(("x@example.org", encode_text("y")),)),
+    }.get(kind, good)
+    ca = authority() if kind == "other authority" else lab.control_plane.users_ca
+    assert lab.client.certificate is not None
+    lab.client.certificate.write_text(public_key_line(ca.sign(made, ENTROPY.token(32))) + "\n")
+    if kind == "plain key":
+        lab.client.certificate.unlink()
+        lab.client = replace(lab.client, certificate=None)
+    result = await lab.ssh("echo reached")
+    assert (result.exit_code, result.stdout) == (255, b"")
+    assert "Permission denied (publickey)" in result.stderr_text
+    assert lab.control_plane.open_calls == []
+
+
+class RawClient(SSHClientConnection):
+    """Sends what it is told to during authentication, and keeps what comes back."""
+
+    answers: asyncio.Queue[str]
+    began: asyncio.Event
+
+    def try_next_auth(self, *, next_method: bool = False) -> None:
+        self.began.set()
+
+    def send(self, name: str, method: str, *rest: bytes) -> None:
+        body = String(name) + String("ssh-connection") + String(method) + b"".join(rest)
+        self.send_packet(50, body)
+
+    def _answer(self, kind: int, _number: int, packet: SSHPacket) -> None:
+        packet.get_remaining_payload()
+        self.answers.put_nowait({51: "failure", 52: "success", 53: "banner"}[kind])
+
+    def process_packet(self, kind, number, packet):  # type: ignore[no-untyped-def]
+        if kind in (MSG_USERAUTH_BANNER, MSG_USERAUTH_FAILURE, MSG_USERAUTH_SUCCESS):
+            self._answer(kind, number, packet)
+            return True
+        return super().process_packet(kind, number, packet)
+
+    def connection_lost(self, exc: Exception | None = None) -> None:
+        self.answers.put_nowait("disconnected")
+        super().connection_lost(exc)
+
+
+async def raw_client(lab: Lab) -> RawClient:
+    loop = asyncio.get_running_loop()
+    options = SSHClientConnectionOptions(config=None, known_hosts=None, username="-", client_keys=None, agent_path=None)
+    options.waiter = loop.create_future()
+    options.waiter.add_done_callback(lambda waiter: waiter.exception())
+    _, connection = await loop.create_connection(lambda: RawClient(loop, options, wait="auth"), LOOPBACK, lab.port)
+    connection.answers = asyncio.Queue()
+    connection.began = asyncio.Event()
+    async with asyncio.timeout(5):
+        await connection.began.wait()
+    return connection
+
+
+async def answers(connection: RawClient, count: int) -> list[str]:
+    async with asyncio.timeout(5):
+        return [await connection.answers.get() for _ in range(count)]
+
+
+async def closed(connection: RawClient) -> None:
+    connection.abort()
+    await connection.wait_closed()
+    await asyncio.sleep(0)
+
+
+async def test_an_offer_without_a_signature_asks_nobody_anything(lab: Lab) -> None:
+    connection = await raw_client(lab)
+    private = Ed25519PrivateKey.generate()
+    certificate = lab.control_plane.user_certificate(ed25519_blob(private.public_key().public_bytes_raw()))
+    leases = lab.control_plane.leases
+    for _ in range(5):
+        connection.send(f"{lab.login}@{NODE}", "publickey", Boolean(False), String(CERTIFICATE), String(certificate))
+    await asyncio.sleep(0.3)
+    assert lab.control_plane.open_calls == []
+    assert lab.control_plane.leases <= leases + 1
+    assert not list((lab.settings.spool).iterdir())
+    assert "Connection from" not in lab.sshd.log_text().split("Server listening", 1)[1].split("\n", 2)[2]
+    await closed(connection)
+
+
+async def test_a_user_name_that_changes_ends_the_connection(lab: Lab) -> None:
+    connection = await raw_client(lab)
+    connection.send("devops@web-01", "none")
+    connection.send(f"{lab.login}@{NODE}", "none")
+    assert await answers(connection, 2) == ["failure", "disconnected"]
+    assert lab.control_plane.open_calls == []
+    await closed(connection)
+
+
+@pytest.mark.parametrize("method", ["none", "password", "hostbased", "gssapi-with-mic", "keyboard-interactive"])
+async def test_no_other_method_lets_anybody_in(lab: Lab, method: str) -> None:
+    connection = await raw_client(lab)
+    connection.send(f"{lab.login}@{NODE}", method, Boolean(False), String("secret"))
+    assert await answers(connection, 1) == ["failure"]
+    await closed(connection)
+
+
+async def test_too_many_requests_end_the_connection(lab: Lab) -> None:
+    connection = await raw_client(lab)
+    for _ in range(REQUESTS_MAX + 1):
+        connection.send(f"{lab.login}@{NODE}", "none")
+    assert await answers(connection, REQUESTS_MAX + 1) == ["failure"] * REQUESTS_MAX + ["disconnected"]
+    await closed(connection)
+
+
+async def test_channels_and_requests_before_authentication_end_the_connection(lab: Lab) -> None:
+    connection = await raw_client(lab)
+    connection._auth_complete = True  # so that this client sends it at all
+    connection.send_packet(90, String("session") + b"\0\0\0\0" * 2 + b"\0\0\x80\0")
+    assert await answers(connection, 1) == ["disconnected"]
+    await closed(connection)
+
+
+async def test_a_jump_connection_is_refused_with_a_line(lab: Lab) -> None:
+    command = lab.client.command(f"alice@{LOOPBACK}", "true", port=lab.port)
+    process = await lab.start(*command)
+    _, err = await process.communicate()
+    assert process.returncode == 255
+    assert b"jump connections are not offered yet" in err
+    assert lab.control_plane.open_calls == []
+
+
+@pytest.mark.parametrize("login", ["root\x1b[31m", "r" * 300, "Root Root", "-oProxyCommand=x"])
+async def test_an_impossible_login_is_answered_like_an_unknown_one(lab: Lab, login: str) -> None:
+    command = lab.client.command("-l", f"{login}@{NODE}", LOOPBACK, "true", port=lab.port)
+    process = await lab.start(*command)
+    _, err = await process.communicate()
+    assert process.returncode == 255
+    assert b"\x1b" not in err.replace(login.encode(), b"")
+    assert lab.control_plane.plans == []
