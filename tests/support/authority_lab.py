@@ -47,6 +47,7 @@ from doorward.domain.identity.machines import Gateway, HostVerification, NodeHos
 from doorward.domain.identity.sign_in import SIGN_IN_LENGTH_DEFAULT, SignIn
 from doorward.domain.kinds.registry import dump, parse_documents
 from doorward.domain.sessions.record import SessionCut, SessionRecord
+from doorward.domain.sessions.states import EndReason
 from doorward.signer.rates import USUAL_RATES, Rate
 from doorward.stores.blobs.directory import DirectoryRecordings
 from doorward.stores.sql.sqlite_store import SqliteStore, open_sqlite
@@ -176,6 +177,20 @@ class AuthorityLab:
     async def ask(self, wanted: OpenSession, gateway: GatewayCaller | None = None) -> SessionPlan:
         """`open_session`, by the lab's gateway unless another is named."""
         return await open_session(self.services, gateway or self.gateway, wanted)
+
+    async def start(self, session_id: str) -> bool:
+        """The gateway's connection to the node stands."""
+        return await self.store.write(lambda tx: tx.sessions.start(SessionId(session_id), tx.now, {}))
+
+    async def end(self, session_id: str, reason: EndReason = EndReason.CLOSED) -> bool:
+        """The session is over, without anyone having reported it."""
+
+        def work(tx: SqlTransaction) -> bool:
+            return tx.sessions.end(
+                SessionId(session_id), reason, tx.now, level_achieved="output", bytes_in=0, bytes_out=0, facts={}
+            )
+
+        return await self.store.write(work)
 
     # What is found
 

@@ -1,0 +1,117 @@
+"""A lock racing openings: whatever the interleaving, nothing of the locked user stays open without an order to cut."""
+
+import asyncio
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
+from tests.support.proofs import asking
+
+from doorward.api.bodies.gateway_calls import SessionPlan
+from doorward.authority.operations.resources import delete_resource
+from doorward.base.errors import Refused
+from doorward.base.ids import UserId
+from doorward.domain.sessions.states import SessionState
+
+WHERE = "dwt-root@prod-web-01"
+LOCK = "kind: lock\nversion: v1\nmetadata: {name: %s}\nspec: {target: {%s}}\n"
+
+
+async def open_of(lab: AuthorityLab, who: LabSignIn) -> list[str]:
+    """The user's sessions that nobody was ordered to cut."""
+    ordered = {one.session_id for one in await lab.cuts()}
+    rows = await lab.read(lambda tx: tx.sessions.live())
+    return [
+        one.id
+        for one in rows
+        if one.user_id == who.caller.user_id and one.state is not SessionState.ENDING and one.id not in ordered
+    ]
+
+
+steps = st.lists(st.sampled_from(["open bob", "open carol", "lock bob", "lock node", "start", "yield"]), max_size=14)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(script=steps)
+async def test_no_session_outlives_a_lock_whatever_the_interleaving(lab: AuthorityLab, script: list[str]) -> None:
+    people = await scene(lab)
+    tasks: list[asyncio.Task[object]] = []
+    locked: set[str] = set()
+    epoch = await lab.epoch()
+    for number, step in enumerate(script):
+        match step.split():
+            case ["open", name]:
+                tasks.append(asyncio.create_task(lab.ask(asking(lab, people[name], WHERE))))
+            case ["lock", what]:
+                target = "user: bob" if what == "bob" else "node: prod-web-01"
+                hit = ["bob"] if what == "bob" else ["bob", "carol"]
+                text = LOCK % (f"lock-{number}", target)
+                tasks.append(asyncio.create_task(lock(lab, people["ada"], text, [people[name] for name in hit])))
+                locked.update(hit)
+            case ["start"]:
+                for one in await lab.read(lambda tx: tx.sessions.live()):
+                    await lab.start(one.id)
+            case _:
+                await asyncio.sleep(0)
+        assert await lab.epoch() >= epoch
+        epoch = await lab.epoch()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        assert isinstance(result, SessionPlan | Refused | None), result
+    for name in locked:
+        assert await open_of(lab, people[name]) == []
+    orders = await lab.cuts()
+    assert [one.epoch for one in orders] == sorted(one.epoch for one in orders)
+    await clean(lab, people["ada"])
+
+
+async def lock(lab: AuthorityLab, admin: LabSignIn, text: str, hit: list[LabSignIn]) -> None:
+    await lab.apply(admin, text)
+    for one in hit:  # at once, whatever else is still on its way
+        assert await open_of(lab, one) == []
+
+
+async def test_opening_that_commits_first_is_cut_by_the_lock(lab: AuthorityLab) -> None:
+    people = await scene(lab)
+    opening = asyncio.create_task(lab.ask(asking(lab, people["bob"], WHERE)))
+    plan = await opening
+    await lab.apply(people["ada"], LOCK % ("stop", "user: bob"))
+    (order,) = await lab.cuts()
+    assert order.session_id == plan.session_id
+    assert order.epoch > plan.epoch
+
+
+async def test_opening_that_commits_second_is_refused(lab: AuthorityLab) -> None:
+    people = await scene(lab)
+    await lab.apply(people["ada"], LOCK % ("stop", "user: bob"))
+    results = await asyncio.gather(
+        *(lab.ask(asking(lab, people["bob"], WHERE)) for _ in range(3)), return_exceptions=True
+    )
+    assert all(isinstance(one, Exception) for one in results)
+
+
+async def test_many_openings_and_one_lock_at_once(lab: AuthorityLab) -> None:
+    people = await scene(lab)
+    openings = [asyncio.create_task(lab.ask(asking(lab, people["bob"], WHERE))) for _ in range(20)]
+    await asyncio.sleep(0)
+    await lab.apply(people["ada"], LOCK % ("stop", "user: bob"))
+    assert await open_of(lab, people["bob"]) == []
+    await asyncio.gather(*openings, return_exceptions=True)
+    assert await open_of(lab, people["bob"]) == []
+
+
+async def scene(lab: AuthorityLab) -> dict[str, LabSignIn]:
+    known = await lab.read(lambda tx: {one.name: one.id for one in tx.resources.list("user")})
+    if "bob" not in known:
+        await lab.declare(OPS)
+        await lab.node("prod-web-01", {"env": "prod"})
+        people = {"ada": await lab.signed_in("ada", "admin")}
+        return {**people, **{name: await lab.signed_in(name, "ops") for name in ("bob", "carol")}}
+    return {name: await lab.sign_in(name, UserId(known[name])) for name in ("ada", "bob", "carol")}
+
+
+async def clean(lab: AuthorityLab, admin: LabSignIn) -> None:
+    """Ready for the next example: no lock, nothing open."""
+    for lock in await lab.read(lambda tx: tx.resources.list("lock")):
+        await delete_resource(lab.services, admin.caller, "lock", lock.name, None)
+    for one in await lab.read(lambda tx: tx.sessions.live()):
+        await lab.end(one.id)
