@@ -17,7 +17,7 @@ from doorward.authority.http.app import create_app
 from doorward.authority.http.health import create_health_app
 from doorward.authority.http.protocol import PeerProtocol
 from doorward.authority.http.tls import GATEWAY_SERVER_NAME, TlsContexts, make_contexts
-from doorward.authority.jobs.rounds import DAY, MINUTE, SECOND, each, watch_clock, watch_sessions, write_summaries
+from doorward.authority.jobs.rounds import DAY, MINUTE, SECOND, SessionRounds, each, watch_clock, write_summaries
 from doorward.authority.services import PublicKeys, Services
 from doorward.authority.throttle import SignInThrottle
 from doorward.base.clock import SystemClock
@@ -120,7 +120,7 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
     believed = tuple(ipaddress.ip_network(one) for one in settings.gateways_from)
     doors = Doors(DoorLimits(inside_per_address_max=10_000))
     jobs: list[tuple[float, str, Callable[[], Any]]] = [
-        (SECOND, "sessions", lambda: watch_sessions(services)),
+        (SECOND, "sessions", SessionRounds(services).round),
         (SECOND, "clock", lambda: watch_clock(services)),
         (MINUTE, "summaries", lambda: write_summaries(services)),
         (DAY, "tls", renew),

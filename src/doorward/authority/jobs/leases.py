@@ -1,17 +1,19 @@
 """Gateways that do not renew their lease, and sessions that outlive what anyone still knows of them.
 
-A lost gateway's sessions are `ending (gateway_lost)` until its lease and the rest that each session was granted
-(`on_control_loss`) have run out; only then may the authority say that they are over, since only then has the gateway
-cut them.
+A lost gateway may still be relaying for as long as each session's `on_control_loss` lets it, and may come back within
+that time: so its sessions are shown as `ending (gateway_lost)`, and only when lease and rest have run out does the
+authority say that they are over, since only then has the gateway cut them.
 """
 
 from datetime import datetime, timedelta
 from typing import Final
 
+from doorward.authority.noting import note
 from doorward.authority.ports import Transaction
 from doorward.base.clock import to_micros
+from doorward.base.ids import GatewayId
 from doorward.domain.access.obligations import Obligations
-from doorward.domain.audit.event import SYSTEM, event
+from doorward.domain.audit.event import SYSTEM, Subjects, event
 from doorward.domain.audit.events_machines import GATEWAY_LEASE_LOST
 from doorward.domain.audit.events_sessions import SESSION_ENDED
 from doorward.domain.identity.machines import Gateway
@@ -55,41 +57,36 @@ def control_rest(session: SessionRecord) -> timedelta:
     return Obligations.load(session.obligations).on_control_loss
 
 
-def lose_leases(tx: Transaction) -> int:
-    """Mark gateways whose lease ran out, and move their sessions on; answers how many sessions moved."""
-    moved = 0
+def is_lost(gateway: Gateway, now: datetime) -> bool:
+    """Whether the gateway's lease has run out."""
+    return gateway.lease_until is not None and gateway.lease_until <= now
+
+
+Losses = frozenset[tuple[GatewayId, datetime]]
+
+
+def look_at_leases(tx: Transaction, noted: Losses) -> tuple[int, Losses]:
+    """Note losses that are not in `noted`, end what is over; answers how many sessions ended, and what is noted now."""
+    ended = 0
+    lost: set[tuple[GatewayId, datetime]] = set()
     for gateway in tx.gateways.list():
-        if gateway.lease_until is None or gateway.lease_until > tx.now:
+        if gateway.lease_until is None or not is_lost(gateway, tx.now):
             continue
-        moved += _lose(tx, gateway, gateway.lease_until)
-    return moved
-
-
-def _lose(tx: Transaction, gateway: Gateway, lease_until: datetime) -> int:
-    sessions = tx.sessions.live_of_gateway(gateway.id)
-    marked = sum(
-        tx.sessions.begin_end(one.id, EndReason.GATEWAY_LOST, "the gateway was lost")
-        for one in sessions
-        if one.state is not SessionState.ENDING
-    )
-    if marked:
-        tx.events.append(
-            event(
-                GATEWAY_LEASE_LOST,
-                tx.now,
-                SYSTEM,
-                gateway=gateway.id,
-                name=gateway.name,
-                sessions=marked,
-                lease_until_micros=to_micros(lease_until),
-            )
+        sessions = tx.sessions.live_of_gateway(gateway.id)
+        if sessions and (gateway.id, gateway.lease_until) not in noted:
+            _note_loss(tx, gateway, gateway.lease_until, len(sessions))
+        lost.add((gateway.id, gateway.lease_until))
+        ended += sum(
+            end_presumed(tx, one, EndReason.GATEWAY_LOST, "presumed")
+            for one in sessions
+            if gateway.lease_until + control_rest(one) <= tx.now
         )
-    ended = sum(
-        end_presumed(tx, one, EndReason.GATEWAY_LOST, "presumed")
-        for one in sessions
-        if lease_until + control_rest(one) <= tx.now
-    )
-    return marked + ended
+    return ended, frozenset(lost)
+
+
+def _note_loss(tx: Transaction, gateway: Gateway, lease_until: datetime, sessions: int) -> None:
+    fields = {"name": gateway.name, "sessions": sessions, "lease_until_micros": to_micros(lease_until)}
+    note(tx, GATEWAY_LEASE_LOST, SYSTEM, fields, Subjects(gateway=gateway.id))
 
 
 def end_overdue(tx: Transaction) -> int:

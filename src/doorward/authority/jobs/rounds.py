@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from doorward.authority.jobs.leases import end_overdue, lose_leases
+from doorward.authority.jobs.leases import Losses, end_overdue, look_at_leases
 from doorward.authority.noting import note
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
@@ -35,17 +35,26 @@ async def each(seconds: float, name: str, round_of: Callable[[], Awaitable[objec
         await asyncio.sleep(seconds)
 
 
-async def watch_sessions(services: Services) -> None:
+class SessionRounds:
     """Leases that ran out, sessions that nobody will report on; writes only when there is something to write."""
 
-    def anything(tx: Transaction) -> bool:
-        return bool(tx.sessions.live()) or any(one.lease_until is not None for one in tx.gateways.list())
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._noted: Losses = frozenset()
 
-    if not await services.store.read(anything):
-        return
-    moved = await services.store.write(lambda tx: lose_leases(tx) + end_overdue(tx))
-    if moved:
-        services.bell.ring()
+    async def round(self) -> None:
+        """Once a second."""
+        if not await self._services.store.read(lambda tx: bool(tx.sessions.live())):
+            return
+        noted = self._noted
+
+        def work(tx: Transaction) -> tuple[int, Losses]:
+            ended, lost = look_at_leases(tx, noted)
+            return ended + end_overdue(tx), lost
+
+        ended, self._noted = await self._services.store.write(work)
+        if ended:
+            self._services.bell.ring()
 
 
 async def write_summaries(services: Services, *, everything: bool = False) -> None:
