@@ -1,0 +1,164 @@
+"""One port: what the first bytes decide, how long they may take, and what ten thousand silent clients change."""
+
+import asyncio
+import contextlib
+import resource
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+import pytest_asyncio
+from tests.support.ports import LOOPBACK
+
+from doorward.net.accept import bind
+from doorward.net.doors import DoorLimits, Doors, Stage, Visit
+from doorward.net.one_port import OnePort
+from doorward.net.ssh_goodbye import say_goodbye
+from doorward.net.supervise import Tasks
+from doorward.wire.tls.client_hello import ClientHello
+
+LIMITS = DoorLimits(silent_max=300, silent_per_address_max=200, unproven_per_address_max=3, first_bytes_seconds=0.5)
+
+
+@dataclass
+class Port:
+    number: int
+    doors: Doors
+    ssh: list[bytes] = field(default_factory=list)
+    tls: list[ClientHello] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
+    sockets: list[socket.socket] = field(default_factory=list)
+
+    def serve_ssh(self, sock: socket.socket, _address: str, visit: Visit) -> None:
+        self.ssh.append(sock.recv(100))
+        self.visits.append(visit)
+        self.sockets.append(sock)
+        sock.send(b"ssh")
+
+    async def serve_tls(self, sock: socket.socket, _address: str, _visit: Visit, hello: ClientHello) -> None:
+        self.tls.append(hello)
+        sock.send(b"tls")
+
+
+@pytest_asyncio.fixture
+async def port() -> AsyncIterator[Port]:
+    listener = bind(LOOPBACK, 0)
+    made = Port(listener.getsockname()[1], Doors(LIMITS))
+    async with Tasks(_fail) as tasks:
+        one_port = OnePort(
+            made.doors,
+            tasks,
+            serve_ssh=made.serve_ssh,
+            serve_tls=made.serve_tls,
+            refuse_ssh=lambda sock: say_goodbye(sock, "Test", "full"),
+        )
+        serving = asyncio.create_task(one_port.serve(listener))
+        yield made
+        serving.cancel()
+        await asyncio.wait({serving})
+    for sock in made.sockets:
+        sock.close()
+    listener.close()
+
+
+def _fail(name: str, error: BaseException) -> None:
+    raise AssertionError(name) from error
+
+
+async def connect(port: Port, source: str = LOOPBACK) -> socket.socket:
+    sock = socket.socket()
+    sock.setblocking(False)
+    sock.bind((source, 0))
+    await asyncio.get_running_loop().sock_connect(sock, (LOOPBACK, port.number))
+    return sock
+
+
+async def answer(sock: socket.socket) -> bytes:
+    async with asyncio.timeout(5):
+        with contextlib.suppress(ConnectionError):
+            return await asyncio.get_running_loop().sock_recv(sock, 4096)
+    return b""
+
+
+async def test_ssh_is_handed_on_with_its_first_bytes_however_they_come(port: Port) -> None:
+    with await connect(port) as sock:
+        for byte in b"SSH-2.0-x\r\n":
+            sock.send(bytes((byte,)))
+            await asyncio.sleep(0.005)
+        assert await answer(sock) == b"ssh"
+    assert port.ssh == [b"SSH-"] or port.ssh[0].startswith(b"SSH-")
+
+
+async def test_tls_is_handed_on_with_its_hello(port: Port) -> None:
+    outgoing = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="authority.test").do_handshake()
+    hello = outgoing.read()
+    with await connect(port) as sock:
+        sock.send(hello[:60])
+        await asyncio.sleep(0.05)
+        sock.send(hello[60:])
+        assert await answer(sock) == b"tls"
+    assert port.tls[0].server_name == "authority.test"
+    assert port.doors.count(Stage.INSIDE) == 0
+
+
+@pytest.mark.parametrize("start", [b"GET / HTTP/1.1\r\n", b"\0\0\0\x08\x04\xd2\x16\x2f", b"\x16\x03\x01\0\x05hello"])
+async def test_anything_else_is_closed_without_a_word(port: Port, start: bytes) -> None:
+    with await connect(port) as sock:
+        sock.send(start)
+        assert await answer(sock) == b""
+    assert (port.ssh, port.tls) == ([], [])
+
+
+@pytest.mark.parametrize("start", [b"", b"S", b"\x16\x03"])
+async def test_who_says_too_little_is_closed_at_the_deadline_and_costs_nothing_meanwhile(
+    port: Port, start: bytes
+) -> None:
+    with await connect(port) as sock:
+        if start:
+            sock.send(start)
+        busy = time.process_time()
+        at = time.monotonic()
+        assert await answer(sock) == b""
+        assert 0.4 < time.monotonic() - at < 2.0
+        assert time.process_time() - busy < 0.25
+    assert port.doors.count(Stage.SILENT) == 0
+
+
+async def test_one_too_many_is_told_so_in_ssh(port: Port) -> None:
+    socks = [await connect(port) for _ in range(4)]
+    for sock in socks:
+        sock.send(b"SSH-2.0-x\r\n")
+    said = [await answer(sock) for sock in socks]
+    assert said[:3] == [b"ssh"] * 3
+    assert said[3].startswith(b"SSH-2.0-Test\r\n")
+    assert b"full" in said[3]
+    for visit in port.visits:
+        visit.leave()
+    for sock in socks:
+        sock.close()
+
+
+async def test_ten_thousand_half_open_connections_leave_room_for_one_more(port: Port) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
+    silent = []
+    try:
+        for number in range(10_000):
+            silent.append(await connect(port, f"127.0.{number % 4 + 1}.1"))
+        at = time.monotonic()
+        for source in (LOOPBACK, "127.0.1.1"):
+            with await connect(port, source) as sock:
+                sock.send(b"SSH-2.0-x\r\n")
+                assert await answer(sock) == b"ssh"
+        assert time.monotonic() - at < 1.0
+        assert port.doors.count(Stage.SILENT) <= LIMITS.silent_max
+    finally:
+        for sock in silent:
+            sock.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

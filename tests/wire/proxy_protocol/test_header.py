@@ -1,0 +1,80 @@
+"""The PROXY header: there and back, in pieces, and what is none."""
+
+import contextlib
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from doorward.wire.errors import RemoteProtocolError
+from doorward.wire.proxy_protocol.header import (
+    SIGNATURE,
+    Endpoint,
+    NeedBytes,
+    ProxyHeader,
+    encode_header,
+    parse_header,
+)
+
+ENDPOINTS = st.builds(Endpoint, st.ip_addresses().map(str), st.integers(min_value=0, max_value=65_535))
+V4 = Endpoint("192.0.2.7", 51_000)
+HEADER = encode_header(V4, Endpoint("198.51.100.1", 3443))
+
+
+def usual(endpoint: Endpoint) -> Endpoint:
+    address = ipaddress.ip_address(endpoint.address)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return Endpoint(str(mapped or address), endpoint.port)
+
+
+@given(source=ENDPOINTS, destination=ENDPOINTS, rest=st.binary(max_size=40))
+def test_a_header_is_read_back_whatever_follows(source: Endpoint, destination: Endpoint, rest: bytes) -> None:
+    encoded = encode_header(source, destination)
+    assert parse_header(encoded + rest) == (ProxyHeader(usual(source), usual(destination)), len(encoded))
+
+
+def test_the_bytes_are_those_of_the_specification() -> None:
+    assert HEADER.hex() == "0d0a0d0a000d0a515549540a" + "2111000c" + "c0000207" + "c6336401" + "c738" + "0d73"
+
+
+@given(cut=st.integers(min_value=0, max_value=len(HEADER) - 1))
+def test_a_prefix_asks_for_more(cut: int) -> None:
+    parsed = parse_header(HEADER[:cut])
+    assert isinstance(parsed, NeedBytes)
+    assert cut < parsed.count <= len(HEADER)
+
+
+def test_additional_values_are_skipped() -> None:
+    longer = HEADER[:14] + (12 + 5).to_bytes(2, "big") + HEADER[16:] + b"\x04\0\x02ab"
+    parsed = parse_header(longer)
+    assert not isinstance(parsed, NeedBytes)
+    assert (parsed[0].source, parsed[1]) == (V4, len(longer))
+
+
+def test_a_sender_may_speak_for_itself() -> None:
+    assert parse_header(SIGNATURE + b"\x20\x00\0\0") == (ProxyHeader(None, None), 16)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01",
+        b"PROXY TCP4 192.0.2.1",
+        SIGNATURE + b"\x11\x11\0\x0c" + bytes(12),
+        SIGNATURE + b"\x22\x11\0\x0c" + bytes(12),
+        SIGNATURE + b"\x21\x12\0\x0c" + bytes(12),
+        SIGNATURE + b"\x21\x31\0\xd8" + bytes(216),
+        SIGNATURE + b"\x21\x11\0\x0b" + bytes(11),
+        SIGNATURE + b"\x21\x11\xff\xff",
+    ],
+)
+def test_what_is_no_header_is_refused(data: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        parse_header(data)
+
+
+@given(noise=st.binary(max_size=100))
+def test_noise_is_refused_or_incomplete(noise: bytes) -> None:
+    with contextlib.suppress(RemoteProtocolError):
+        assert parse_header(SIGNATURE[:6] + noise) is not None
