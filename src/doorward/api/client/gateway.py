@@ -32,19 +32,17 @@ from doorward.api.bodies.gateway_calls import (
     SessionStarted,
     WatchMessage,
 )
+from doorward.api.client.exchange import CONNECT_SECONDS, Exchange
 from doorward.api.client.user import filled
 from doorward.api.problem import to_error
 from doorward.base.errors import Unavailable
 
 CALL_SECONDS: Final = 10.0
-CONNECT_SECONDS: Final = 5.0
 UPLOAD_SECONDS: Final = 60.0
 SILENCE_SECONDS: Final = 10.0
 """The watch stream speaks each second; `gateway.control` gives up sooner."""
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 LINE_BYTES_MAX: Final = 1024 * 1024
-CONNECTIONS_MAX: Final = 64
-KEEPALIVE_SECONDS: Final = 300.0
 
 Answer = TypeVar("Answer")
 _BASE: Final = "/v1/gateway"
@@ -58,20 +56,17 @@ class HttpControlPlane:
 
     def __init__(self, url: str, context: ssl.SSLContext, *, server_name: str | None = None) -> None:
         self._url = url.rstrip("/") + _BASE
+        self._calls = Exchange(url, context, server_name=server_name, answer_bytes_max=ANSWER_BYTES_MAX)
         self._extensions = {} if server_name is None else {"sni_hostname": server_name}
         headers = {"accept": "application/json, application/problem+json", "accept-encoding": "identity"}
         if server_name is not None:
             headers["host"] = server_name
+        # The watch stream only, which is opened once and read for hours.
         self._http = httpx2.AsyncClient(
             verify=context,
             trust_env=False,
             follow_redirects=False,
-            timeout=httpx2.Timeout(UPLOAD_SECONDS, connect=CONNECT_SECONDS),
-            limits=httpx2.Limits(
-                max_connections=CONNECTIONS_MAX,
-                max_keepalive_connections=CONNECTIONS_MAX,
-                keepalive_expiry=KEEPALIVE_SECONDS,
-            ),
+            timeout=httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
             headers=headers,
         )
 
@@ -81,6 +76,7 @@ class HttpControlPlane:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._calls.close()
         await self._http.aclose()
 
     async def trust(self) -> GatewayTrust:
@@ -113,10 +109,9 @@ class HttpControlPlane:
 
     async def watch(self, after_epoch: int) -> AsyncIterator[WatchMessage]:
         """All that is said after `after_epoch`, until the stream ends or breaks (`Unavailable`)."""
-        timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
         url = f"{self._url}/watch?after={after_epoch}"
         try:
-            async with self._http.stream("GET", url, timeout=timeout, extensions=self._extensions) as response:
+            async with self._http.stream("GET", url, extensions=self._extensions) as response:
                 if not response.is_success:
                     raise to_error(response.status_code, await _limited(response))
                 async for line in _lines(response):
@@ -147,21 +142,13 @@ class HttpControlPlane:
         await self._call("POST", path, msgspec.json.encode(body), "application/json", CALL_SECONDS)
 
     async def _call(self, method: str, path: str, content: bytes, kind: str, seconds: float) -> bytes:
-        headers = {"content-type": kind} if content or method == "PUT" else {}
         try:
-            async with (
-                asyncio.timeout(seconds),
-                self._http.stream(
-                    method, self._url + path, content=content, headers=headers, extensions=self._extensions
-                ) as response,
-            ):
-                answer = await _limited(response)
+            async with asyncio.timeout(seconds):
+                status, answer = await self._calls.call(method, _BASE + path, content, kind)
         except TimeoutError as error:
             raise Unavailable("calling the authority: it did not answer in time") from error
-        except (httpx2.HTTPError, httpx2.StreamError, ssl.SSLError) as error:
-            raise Unavailable("calling the authority: no connection") from error
-        if not response.is_success:
-            raise to_error(response.status_code, answer)
+        if not 200 <= status < 300:
+            raise to_error(status, answer)
         return answer
 
 
