@@ -21,6 +21,16 @@ from doorward.api.bodies.administration import (
     PinHostKey,
 )
 from doorward.api.bodies.audit import AuditPage, AuditVerification
+from doorward.api.bodies.oidc import (
+    BeginOidc,
+    BeginOidcDevice,
+    CompleteOidc,
+    OidcBegun,
+    OidcConnectors,
+    OidcDeviceBegun,
+    OidcDevicePolled,
+    PollOidcDevice,
+)
 from doorward.api.bodies.resources import Applied, Apply, Change, ResourceList, ResourceView
 from doorward.api.bodies.sessions import EndSession, RecordingList, RecordingView, SessionList, SessionView
 from doorward.api.bodies.sign_ins import (
@@ -50,6 +60,11 @@ TRUST: Final = Call("GET", "/v1/trust", None, Trust)
 BEGIN_ENROLMENT: Final = Call("POST", "/v1/enrolments/begin", BeginEnrolment, EnrolmentBegun)
 COMPLETE_ENROLMENT: Final = Call("POST", "/v1/enrolments/complete", CompleteEnrolment, SignedIn)
 SIGN_IN: Final = Call("POST", "/v1/sign-ins", SignInWithPassword, SignedIn)
+OIDC_CONNECTORS: Final = Call("GET", "/v1/oidc/connectors", None, OidcConnectors)
+BEGIN_OIDC: Final = Call("POST", "/v1/oidc/begin", BeginOidc, OidcBegun)
+COMPLETE_OIDC: Final = Call("POST", "/v1/oidc/complete", CompleteOidc, SignedIn)
+BEGIN_OIDC_DEVICE: Final = Call("POST", "/v1/oidc/device/begin", BeginOidcDevice, OidcDeviceBegun)
+POLL_OIDC_DEVICE: Final = Call("POST", "/v1/oidc/device/poll", PollOidcDevice, OidcDevicePolled)
 SIGN_OUT: Final = Call("DELETE", "/v1/sign-ins/{sign_in_id}", None, Status)
 STATUS: Final = Call("GET", "/v1/status", None, Status)
 APPLY: Final = Call("POST", "/v1/resources", Apply, Applied)

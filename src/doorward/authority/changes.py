@@ -6,6 +6,7 @@ from doorward.authority.callers import UserCaller
 from doorward.authority.giving import check_administrator_left, check_role_change, check_user_change
 from doorward.authority.policy import PolicyView, UnknownSubject
 from doorward.base.errors import Conflict, Invalid
+from doorward.domain.kinds.oidc_connector import OidcConnector
 from doorward.domain.kinds.registry import Declared
 
 
@@ -41,7 +42,27 @@ def check_change(before: PolicyView, after: PolicyView, caller: UserCaller, docu
                 )
             except UnknownSubject as error:
                 raise UnknownRole(f"{one.file}:{one.line}: user {one.name} names a role that does not exist") from error
+        elif one.kind == "oidc_connector":
+            _check_connector(before, after, caller, one)
     check_administrator_left(after)
+
+
+def _check_connector(before: PolicyView, after: PolicyView, caller: UserCaller, one: Declared) -> None:
+    """Whoever maps groups to roles, or says whose word about groups counts, gives those roles."""
+    earlier = before.connectors.get(one.name)
+    if earlier is not None and _gives(earlier[1]) == _gives(one.value):
+        return
+    named = dict.fromkeys(role for roles in one.value.groups_to_roles.values() for role in roles)
+    missing = next((role for role in named if role not in after.roles), None)
+    if missing is not None:
+        raise UnknownRole(f"{one.file}:{one.line}: oidc_connector {one.name} names role {missing}, which is not there")
+    giver = before.roles_of(before.users[caller.user_id][1])
+    check_role_change(giver, (), tuple(after.roles[role] for role in named), f"oidc_connector {one.name}")
+
+
+def _gives(connector: OidcConnector) -> tuple[object, ...]:
+    mapped = {group: tuple(roles) for group, roles in connector.groups_to_roles.items()}
+    return connector.issuer, connector.client_id, connector.groups_claim, mapped
 
 
 def before_with_roles(before: PolicyView, after: PolicyView) -> PolicyView:
@@ -55,7 +76,12 @@ def before_with_roles(before: PolicyView, after: PolicyView) -> PolicyView:
         node_names=before.node_names,
         locks=before.locks,
         targets=before.targets,
+        connectors=before.connectors,
     )
+
+
+def _names(connector: OidcConnector, role: str) -> bool:
+    return any(role in roles for roles in connector.groups_to_roles.values())
 
 
 def check_removal(before: PolicyView, after: PolicyView, caller: UserCaller, kind: str, name: str) -> None:
@@ -64,6 +90,9 @@ def check_removal(before: PolicyView, after: PolicyView, caller: UserCaller, kin
         holders = sorted(stored.name for stored, user in after.users.values() if name in user.roles)
         if holders:
             raise StillHeld(f"removing role {name}: {', '.join(holders[:5])} still hold it")
+        named = sorted(key for key, (_, one) in after.connectors.items() if _names(one, name))
+        if named:
+            raise StillHeld(f"removing role {name}: oidc_connector {', '.join(named[:5])} still gives it")
         giver = before.roles_of(before.users[caller.user_id][1])
         check_role_change(giver, (before.roles[name],), (), f"role {name}")
     check_administrator_left(after)

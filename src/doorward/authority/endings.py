@@ -31,6 +31,11 @@ MESSAGES = {
     EndReason.REVOKED: "an administrator ended this session",
     EndReason.DROPPED: "you signed out",
 }
+SIGN_IN_MESSAGES = {
+    SignInEnd.PROVIDER_LOGGED_OUT: "you signed out at your identity provider",
+    SignInEnd.PROVIDER_REFUSED: "your identity provider ended your sign-in",
+    SignInEnd.CLAIMS_TOO_OLD: "your identity provider could not be asked for too long",
+}
 
 
 def may_still_live(session: SessionRecord) -> bool:
@@ -77,7 +82,7 @@ def end_sign_ins(tx: Transaction, sign_ins: Iterable[SignIn], reason: SignInEnd,
         ended.add(sign_in.id)
         sessions = [one for one in tx.sessions.live() if one.sign_in_id == sign_in.id]
         end_reason = EndReason.DROPPED if reason is SignInEnd.SIGNED_OUT else EndReason.REVOKED
-        count = cut(tx, sessions, end_reason, MESSAGES[end_reason], actor)
+        count = cut(tx, sessions, end_reason, SIGN_IN_MESSAGES.get(reason, MESSAGES[end_reason]), actor)
         tx.events.append(
             event(
                 SIGN_IN_ENDED,

@@ -18,6 +18,7 @@ from doorward.domain.access.prepared import Prepared, prepare
 from doorward.domain.access.question import Subject, Target
 from doorward.domain.access.role import Role
 from doorward.domain.kinds.node import Node
+from doorward.domain.kinds.oidc_connector import OidcConnector
 from doorward.domain.kinds.registry import load_body
 from doorward.domain.kinds.user import User
 
@@ -50,6 +51,7 @@ class PolicyView:
     node_names: Mapping[str, str]
     locks: tuple[Lock, ...]
     targets: Mapping[str, Target]
+    connectors: Mapping[str, tuple[StoredResource, OidcConnector]] = field(default_factory=dict)
     _prepared: dict[tuple[str, str], Prepared] = field(default_factory=dict)
 
     def user_named(self, name: str) -> tuple[StoredResource, User] | None:
@@ -114,7 +116,7 @@ class PolicyCache:
 
     def _build(self, tx: Transaction, counter: int) -> PolicyView:
         kept: dict[tuple[str, str], Declared] = {}
-        found = {kind: self._load(tx, kind, kept) for kind in ("user", "role", "node", "lock")}
+        found = {kind: self._load(tx, kind, kept) for kind in ("user", "role", "node", "lock", "oidc_connector")}
         if counter >= 0:
             self._parsed = kept
         roles = dict(BUILT_IN_ROLES)
@@ -128,6 +130,7 @@ class PolicyCache:
             node_names={one.stored.name: one.stored.id for one in found["node"]},
             locks=tuple(one.value for one in found["lock"]),
             targets={one.stored.id: _target(one) for one in found["node"]},
+            connectors={one.stored.name: (one.stored, one.value) for one in found["oidc_connector"]},
         )
 
     def _load(self, tx: Transaction, kind: str, kept: dict[tuple[str, str], Declared]) -> list[Declared]:

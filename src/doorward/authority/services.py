@@ -8,6 +8,7 @@ from doorward.api.signer.messages import KnownKeys
 from doorward.authority.bell import Bell
 from doorward.authority.clock_guard import ClockGuard
 from doorward.authority.gateway_limits import GatewayLimits
+from doorward.authority.oidc.parts import OidcParts
 from doorward.authority.passwords import Passwords
 from doorward.authority.policy import PolicyCache
 from doorward.authority.ports import AuditLog, RecordingStore, Store
@@ -65,6 +66,7 @@ class Services:
     throttle: SignInThrottle
     gateway_limits: GatewayLimits
     passwords: Passwords = field(default_factory=Passwords)
+    oidc: OidcParts = field(default_factory=OidcParts.make)
     policy: PolicyCache = field(default_factory=PolicyCache)
     bell: Bell = field(default_factory=Bell)
     clock_guard: ClockGuard = field(default_factory=ClockGuard)

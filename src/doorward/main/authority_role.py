@@ -18,6 +18,8 @@ from doorward.authority.http.health import create_health_app
 from doorward.authority.http.protocol import PeerProtocol
 from doorward.authority.http.tls import GATEWAY_SERVER_NAME, TlsContexts, make_contexts
 from doorward.authority.jobs.rounds import DAY, MINUTE, SECOND, SessionRounds, each, watch_clock, write_summaries
+from doorward.authority.oidc.parts import OidcParts
+from doorward.authority.operations.oidc_refresh import CLAIMS_EACH_SECONDS, refresh_claims
 from doorward.authority.services import PublicKeys, Services
 from doorward.authority.throttle import SignInThrottle
 from doorward.base.clock import SystemClock
@@ -55,6 +57,7 @@ async def open_services(settings: Settings, layout: Layout, store: SqlStore, sig
         names=settings.names,
         node_suffix=settings.node_suffix,
         throttle=SignInThrottle(clock),
+        oidc=OidcParts.make(clock, (layout.client_secrets,)),
         gateway_limits=GatewayLimits(clock),
     )
 
@@ -123,6 +126,7 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
         (SECOND, "sessions", SessionRounds(services).round),
         (SECOND, "clock", lambda: watch_clock(services)),
         (MINUTE, "summaries", lambda: write_summaries(services)),
+        (CLAIMS_EACH_SECONDS, "claims", lambda: refresh_claims(services)),
         (DAY, "tls", renew),
     ]
     async with Tasks(_report) as tasks:

@@ -43,6 +43,11 @@ class Layout:
         return self.authority / "recordings"
 
     @property
+    def client_secrets(self) -> Path:
+        """The one folder out of which connectors may name a file."""
+        return self.authority / "secrets"
+
+    @property
     def installation(self) -> Path:
         return self.root / "installation"
 

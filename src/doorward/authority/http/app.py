@@ -14,6 +14,7 @@ from doorward.api.problem import MEDIA_TYPE, Problem
 from doorward.authority.http.access import ACCESS, IDENTIFIER_KEY, Access, admit_caller
 from doorward.authority.http.admin_routes import admin_routes
 from doorward.authority.http.gateway_routes import gateway_routes
+from doorward.authority.http.oidc_routes import oidc_routes
 from doorward.authority.http.problems import STATUS, TITLES, http_error, known_error, unknown_error
 from doorward.authority.http.user_routes import resource_routes, session_routes, sign_in_routes
 from doorward.authority.identify import Identifier
@@ -43,6 +44,7 @@ def api_routes(services: Services) -> list[HTTPRouteHandler]:
     """Every route of the API, bound to `services`."""
     return [
         *sign_in_routes(services),
+        *oidc_routes(services),
         *resource_routes(services),
         *session_routes(services),
         *admin_routes(services),

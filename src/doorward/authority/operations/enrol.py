@@ -116,6 +116,8 @@ def _open_invitation(services: Services, tx: Transaction, code: str) -> tuple[In
         raise CodeRefused("enrolling: there is no such code, or it was used, or it is too late")
     if is_locked(tx, view, *found):
         raise CodeRefused("enrolling: there is no such code, or it was used, or it is too late")
+    if tx.identity_links.is_linked(invitation.user_id):  # who signs in at a provider does so nowhere else
+        raise CodeRefused("enrolling: there is no such code, or it was used, or it is too late")
     if invitation.purpose is InvitationPurpose.FIRST_ADMIN and administrator_exists(tx, view):
         raise CodeRefused("enrolling: there is no such code, or it was used, or it is too late")
     return invitation, found[0]

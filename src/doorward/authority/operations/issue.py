@@ -25,19 +25,21 @@ from doorward.domain.audit.event import Actor, Event, Subjects
 from doorward.domain.audit.events_people import USER_SIGNED_IN
 from doorward.domain.certificates.x509_check import to_pem
 from doorward.domain.certificates.x509_issue import public_key_of_csr
+from doorward.domain.identity.oidc_claims import Claimed
 from doorward.domain.identity.sign_in import SignIn
 from doorward.wire.ssh.public_key import parse_public_key_line, public_key_line
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """Whom the factors proved, how, and for how long."""
+    """Whom the factors proved, how, and for how long; `claimed` is what a provider's word has just given."""
 
     user: StoredResource
     method: str
     length: timedelta
     client: str
     peer: Peer
+    claimed: Claimed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,14 @@ def client_keys(keys: Keys) -> ClientKeys:
     return ClientKeys(blob, public_key_of_csr(request.public_bytes(serialization.Encoding.DER)))
 
 
-async def issue(services: Services, proven: Proven, keys: ClientKeys, spend: Callable[[Transaction], None]) -> SignedIn:
-    """Sign, then store sign-in, `spend` and event in one transaction. `spend` raises to undo everything."""
+async def issue(
+    services: Services,
+    proven: Proven,
+    keys: ClientKeys,
+    spend: Callable[[Transaction], None],
+    then: Callable[[Transaction, SignIn], None] | None = None,
+) -> SignedIn:
+    """Sign, then store `spend`, sign-in, `then` and event in one transaction; both may raise to undo everything."""
     services.clock_guard.check()
     user_id = UserId(proven.user.id)
     identity = SignInId(new_id(services.entropy))
@@ -84,6 +92,8 @@ async def issue(services: Services, proven: Proven, keys: ClientKeys, spend: Cal
             client=proven.client,
         )
         tx.sign_ins.add(sign_in)
+        if then is not None:
+            then(tx, sign_in)
         tx.events.append(_event(services, tx, proven, sign_in, ssh))
         names = [name for gateway in tx.gateways.list() if not gateway.disabled for name in gateway.names]
         return sign_in.expires, list(dict.fromkeys(names))
@@ -106,7 +116,6 @@ async def issue(services: Services, proven: Proven, keys: ClientKeys, spend: Cal
 
 
 def _event(services: Services, tx: Transaction, proven: Proven, sign_in: SignIn, ssh: SignedSsh) -> Event:
-    found = services.policy.view(tx).users.get(sign_in.user_id)
     fields: dict[str, Any] = {
         "method": sign_in.method,
         "ssh_serial": str(sign_in.ssh_serial),
@@ -117,7 +126,15 @@ def _event(services: Services, tx: Transaction, proven: Proven, sign_in: SignIn,
         "user_name": proven.user.name,
         "source": sign_in.source,
         "client": sign_in.client,
-        "roles": list(found[1].roles) if found is not None else [],
+        **_access(services, tx, proven, sign_in),
     }
     subjects = Subjects(user=sign_in.user_id, sign_in=sign_in.id)
     return Event(USER_SIGNED_IN, to_micros(tx.now), Actor.user(sign_in.user_id), subjects, fields)
+
+
+def _access(services: Services, tx: Transaction, proven: Proven, sign_in: SignIn) -> dict[str, Any]:
+    if proven.claimed is not None:  # the user may have been changed in this very transaction: no view holds that yet
+        traits = {name: list(values) for name, values in proven.claimed.traits.items()}
+        return {"roles": list(proven.claimed.roles), "traits": traits}
+    found = services.policy.view(tx).users.get(sign_in.user_id)
+    return {"roles": list(found[1].roles) if found is not None else []}

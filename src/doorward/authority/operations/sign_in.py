@@ -116,7 +116,10 @@ def _look_up(services: Services, tx: Transaction, name: str) -> _Known | None:
     user_id = UserId(stored.id)
     return _Known(
         user=stored,
-        may_sign_in=not user.disabled and not is_locked(tx, view, stored, user) and not is_blocked(tx, user_id),
+        may_sign_in=not user.disabled
+        and not is_locked(tx, view, stored, user)
+        and not is_blocked(tx, user_id)
+        and not tx.identity_links.is_linked(user_id),
         password=tx.passwords.get(user_id),
         factors=tuple(factor for factor in tx.totp.list(user_id) if factor.confirmed is not None),
     )

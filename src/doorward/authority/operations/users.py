@@ -43,6 +43,12 @@ class AlreadyEnrolled(Conflict):
     code = "already_enrolled"
 
 
+class SignsInElsewhere(Conflict):
+    """The user signs in at an identity provider, and has no factors here."""
+
+    code = "signs_in_elsewhere"
+
+
 @dataclass(frozen=True, slots=True)
 class NewCode:
     """A code about to be given: the row's id, the code itself, what it does and for how long."""
@@ -91,6 +97,7 @@ def invite(services: Services, tx: Transaction, caller: UserCaller, name: str) -
     view = services.policy.fresh(tx)
     stored, user = _found(view, name)
     check_gives(view, caller, user)
+    _check_local(tx, UserId(stored.id), name)
     if tx.passwords.get(UserId(stored.id)) is not None:
         raise AlreadyEnrolled(f"inviting {name}: they have signed up already; dw users reset {name} starts over")
     new = draw_code(services.entropy, InvitationPurpose.ENROL, INVITATION_LIFETIME)
@@ -106,6 +113,7 @@ async def reset_user(services: Services, caller: UserCaller, name: str) -> Issue
         stored, user = _found(view, name)
         check_gives(view, caller, user)
         user_id = UserId(stored.id)
+        _check_local(tx, user_id, name)
         actor = Actor.user(caller.user_id)
         live = tx.sign_ins.live_of(user_id, tx.now)
         ended = end_sign_ins(tx, live, SignInEnd.USER_RESET, actor, stored.name)
@@ -128,6 +136,11 @@ def _found(view: PolicyView, name: str) -> tuple[StoredResource, User]:
     if found is None:
         raise Missing(f"looking for a user: there is no {name}")
     return found
+
+
+def _check_local(tx: Transaction, user_id: UserId, name: str) -> None:
+    if tx.identity_links.is_linked(user_id):
+        raise SignsInElsewhere(f"making a code for {name}: they sign in at their identity provider")
 
 
 async def add_user(services: Services, caller: UserCaller, said: AddUser) -> IssuedCode:
