@@ -1,5 +1,7 @@
 """Second factors and passwords of users in the lab, and the client's side of enrolment."""
 
+from datetime import timedelta
+
 import pyotp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -67,10 +69,13 @@ async def enrolled_user(lab: AuthorityLab, name: str, *roles: str) -> tuple[User
 
 
 async def invite(
-    lab: AuthorityLab, name: str, purpose: InvitationPurpose = InvitationPurpose.ENROL, **lifetime: int
+    lab: AuthorityLab,
+    name: str,
+    purpose: InvitationPurpose = InvitationPurpose.ENROL,
+    lifetime: timedelta = INVITATION_LIFETIME,
 ) -> str:
     """A code for a declared user, as the host's terminal would print it."""
-    new = draw_code(lab.entropy, purpose, INVITATION_LIFETIME)
+    new = draw_code(lab.entropy, purpose, lifetime)
 
     def work(tx: SqlTransaction) -> None:
         stored = tx.resources.get("user", name)
