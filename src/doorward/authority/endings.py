@@ -38,19 +38,12 @@ SIGN_IN_MESSAGES = {
 }
 
 
-def may_still_live(session: SessionRecord) -> bool:
-    """Whether no cut was ordered yet. A lost gateway's sessions only count as ending: they go on until it is back."""
-    if session.state is SessionState.ENDING:
-        return session.end_reason is EndReason.GATEWAY_LOST
-    return session.state is not SessionState.ENDED
-
-
 def cut(tx: Transaction, sessions: Iterable[SessionRecord], reason: EndReason, message: str, actor: Actor) -> int:
     """Order the gateways to end these sessions; answers how many were still open. One epoch for all of them.
 
-    A session of a lost gateway keeps `gateway_lost` as its reason, and is ordered cut for when the gateway is back.
+    A lost gateway's sessions too: it may be back before their rest is over, and learns of it then.
     """
-    moved = [one for one in sessions if tx.sessions.begin_end(one.id, reason, message) or may_still_live(one)]
+    moved = [one for one in sessions if tx.sessions.begin_end(one.id, reason, message)]
     if not moved:
         return 0
     epoch = tx.revocation.advance()
@@ -100,7 +93,7 @@ def end_sign_ins(tx: Transaction, sign_ins: Iterable[SignIn], reason: SignInEnd,
 
 def redecide(tx: Transaction, view: PolicyView, actor: Actor) -> int:
     """Decide every live session anew on `view`; answers how many were cut. Call it after every change of policy."""
-    live = [one for one in tx.sessions.live() if may_still_live(one)]
+    live = [one for one in tx.sessions.live() if one.state is not SessionState.ENDING]
     if not live:
         return 0
     count = 0
