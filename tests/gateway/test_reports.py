@@ -1,0 +1,111 @@
+"""A session's outbox: in order, again until taken, the end once."""
+
+import asyncio
+
+from tests.support.fake_control_plane import FakeControlPlane
+
+from doorward.api.bodies.gateway_calls import NOTES_MAX, Note, SessionEnded, SessionStarted
+from doorward.base.errors import Conflict, DoorwardError, Unavailable
+from doorward.gateway.reports import NOTES_PENDING_MAX, REFUSED_NOTES_MAX, SessionReports
+from doorward.net.supervise import Tasks
+
+STARTED = SessionStarted("SHA256:x", "certificate")
+
+
+def ended(reason: str = "closed") -> SessionEnded:
+    return SessionEnded(reason, "output", 1, 2)
+
+
+def note(number: int = 0) -> Note:
+    return Note("stream.opened", {"stream": number})
+
+
+async def settled(tasks: Tasks) -> None:
+    await tasks.settle(5)
+
+
+def _fail(name: str, error: BaseException) -> None:
+    raise AssertionError(name) from error
+
+
+async def test_reports_arrive_in_order_and_the_end_once() -> None:
+    plane = FakeControlPlane()
+    async with Tasks(_fail) as tasks:
+        reports = SessionReports("one", plane, tasks, lambda: None)
+        reports.note(note(1))
+        reports.started(STARTED)
+        reports.note(note(2))
+        reports.ended(ended())
+        reports.ended(ended("locked"))
+        reports.note(note(3))
+        await settled(tasks)
+    assert plane.started == {"one": STARTED}
+    assert plane.notes["one"] == [note(1), note(2)]
+    assert plane.end_reason("one") == "closed"
+
+
+async def test_reports_wait_for_an_authority_that_is_away() -> None:
+    plane = FakeControlPlane(is_away=True)
+    async with Tasks(_fail) as tasks:
+        reports = SessionReports("one", plane, tasks, lambda: None)
+        reports.note(note())
+        reports.ended(ended())
+        await asyncio.sleep(0.3)
+        assert plane.ended == {}
+        plane.is_away = False
+        await settled(tasks)
+    assert (plane.notes["one"], plane.end_reason("one")) == ([note()], "closed")
+
+
+async def test_what_the_authority_refuses_is_not_sent_again() -> None:
+    class Refusing(FakeControlPlane):
+        calls = 0
+
+        async def session_started(self, session_id: str, started: SessionStarted) -> None:
+            self.calls += 1
+            raise Conflict("it is over")
+
+    plane = Refusing()
+    async with Tasks(_fail) as tasks:
+        reports = SessionReports("one", plane, tasks, lambda: None)
+        reports.started(STARTED)
+        reports.ended(ended())
+        await settled(tasks)
+    assert (plane.calls, plane.end_reason("one")) == (1, "closed")
+
+
+async def test_many_notes_go_in_batches_that_may_be_sent() -> None:
+    sizes: list[int] = []
+
+    class Counting(FakeControlPlane):
+        async def session_notes(self, session_id: str, notes: object) -> None:
+            assert isinstance(notes, list)
+            sizes.append(len(notes))
+
+    async with Tasks(_fail) as tasks:
+        reports = SessionReports("one", Counting(), tasks, lambda: None)
+        for number in range(NOTES_MAX * 2 + 1):
+            reports.note(note(number))
+        await settled(tasks)
+    assert sum(sizes) == NOTES_MAX * 2 + 1
+    assert max(sizes) <= NOTES_MAX
+
+
+async def test_notes_that_can_not_be_kept_end_the_session() -> None:
+    overflows: list[DoorwardError | str] = []
+    plane = FakeControlPlane(is_away=True)
+    async with Tasks(_fail) as tasks:
+        reports = SessionReports("one", plane, tasks, lambda: overflows.append("full"))
+        for number in range(NOTES_PENDING_MAX):
+            reports.note(note(number))
+        assert overflows == []
+        reports.note(note())
+        assert overflows == ["full"]
+
+
+async def test_refusals_without_number_are_counted_and_not_kept() -> None:
+    async with Tasks(_fail) as tasks:
+        reports = SessionReports("one", FakeControlPlane(is_away=True), tasks, lambda: _fail("full", Unavailable("")))
+        for number in range(10_000):
+            reports.refusal(note(number))
+        assert reports.refusals_unnoted == 10_000 - REFUSED_NOTES_MAX

@@ -1,0 +1,130 @@
+"""The TLS listener: the hello chooses the context, a PROXY header from a trusted network names the client."""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from tests.support.ports import LOOPBACK
+
+from doorward.net.accept import bind
+from doorward.net.doors import DoorLimits, Doors, Stage
+from doorward.net.supervise import Tasks
+from doorward.net.tls_entry import Network, Peer, serve_tls
+from doorward.wire.proxy_protocol.header import Endpoint, encode_header
+from doorward.wire.tls.client_hello import ClientHello
+
+LOCAL: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"),)
+HEADER = encode_header(Endpoint("192.0.2.7", 51_000), Endpoint("198.51.100.1", 3443))
+
+
+@dataclass
+class Entry:
+    number: int
+    doors: Doors
+    certificate: Path
+    peers: list[Peer] = field(default_factory=list)
+    hellos: list[ClientHello] = field(default_factory=list)
+
+
+class Hello(asyncio.Protocol):
+    """Says who is there, once, and ends."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.write(f"{self._peer.address} {self._peer.port} {self._peer.via}".encode())
+        transport.close()
+
+
+def make_certificate(directory: Path) -> Path:
+    path = directory / "server.pem"
+    command = "openssl req -x509 -newkey ed25519 -nodes -days 1 -subj /CN=authority.test -keyout {0} -out {0}.crt"
+    subprocess.run(command.format(path).split(), check=True, capture_output=True)
+    path.write_text(path.read_text() + path.with_name("server.pem.crt").read_text())
+    return path
+
+
+@pytest_asyncio.fixture
+async def entry(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Entry]:
+    listener = bind(LOOPBACK, 0)
+    doors = Doors(DoorLimits(first_bytes_seconds=0.5))
+    made = Entry(listener.getsockname()[1], doors, make_certificate(tmp_path))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate)
+
+    def choose(hello: ClientHello, peer: Peer) -> ssl.SSLContext | None:
+        made.hellos.append(hello)
+        made.peers.append(peer)
+        return context if hello.server_name == "authority.test" else None
+
+    trusted: tuple[Network, ...] = getattr(request, "param", LOCAL)
+    problems: list[str] = []
+    async with Tasks(lambda name, error: problems.append(f"{name}: {error!r}")) as tasks:
+        serving = asyncio.create_task(
+            serve_tls([listener], choose, Hello, trust_proxy_from=trusted, doors=doors, tasks=tasks)
+        )
+        yield made
+        serving.cancel()
+        await asyncio.wait({serving})
+    listener.close()
+    assert problems == []
+
+
+def talk_blocking(entry: Entry, ahead: bytes, name: str) -> bytes:
+    context = ssl.create_default_context(cafile=str(entry.certificate))
+    context.check_hostname = False
+    with socket.create_connection((LOOPBACK, entry.number), timeout=5) as sock:
+        sock.sendall(ahead)
+        try:
+            with context.wrap_socket(sock, server_hostname=name) as tls:
+                return b"".join(iter(lambda: tls.recv(4096), b""))
+        except (ConnectionError, ssl.SSLError):
+            return b""
+
+
+async def talk(entry: Entry, ahead: bytes = b"", name: str = "authority.test") -> bytes:
+    """What the server says; empty when it closes."""
+    return await asyncio.to_thread(talk_blocking, entry, ahead, name)
+
+
+async def test_a_direct_client_is_itself(entry: Entry) -> None:
+    said = (await talk(entry)).decode().split()
+    assert (said[0], said[2]) == (LOOPBACK, "None")
+
+
+async def test_a_client_that_was_passed_on_is_who_the_header_says(entry: Entry) -> None:
+    assert (await talk(entry, HEADER)).decode() == f"192.0.2.7 51000 {LOOPBACK}"
+    await asyncio.sleep(0.1)
+    assert [entry.doors.count(stage) for stage in (Stage.SILENT, Stage.INSIDE)] == [0, 0]
+
+
+@pytest.mark.parametrize("entry", [(ipaddress.ip_network("10.0.0.0/8"),)], indirect=True)
+async def test_a_header_from_elsewhere_is_not_believed(entry: Entry) -> None:
+    assert await talk(entry, HEADER) == b""
+    assert entry.peers == []
+
+
+async def test_a_name_that_is_not_served_is_closed_before_any_handshake(entry: Entry) -> None:
+    assert await talk(entry, name="elsewhere.test") == b""
+    assert [hello.server_name for hello in entry.hellos] == ["elsewhere.test"]
+
+
+@pytest.mark.parametrize("ahead", [HEADER[:20], b"\r\n\r\n", b"SSH-2.0-x\r\n", b""])
+async def test_who_says_too_little_or_something_else_is_closed(entry: Entry, ahead: bytes) -> None:
+    reader, writer = await asyncio.open_connection(LOOPBACK, entry.number)
+    writer.write(ahead)
+    async with asyncio.timeout(3):
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+    writer.close()
+    assert entry.doors.count(Stage.SILENT) == 0
