@@ -61,6 +61,8 @@ done
 [ -w "$SSHD_CONFIG" ] || die "$SSHD_CONFIG can not be written: run this as root"
 [ -x "$SSHD" ] || die "$SSHD is missing: install openssh-server"
 [ -f "$HOST_KEY.pub" ] || die "$HOST_KEY.pub is missing: run ssh-keygen -A"
+"$SSHD" -T -f "$SSHD_CONFIG" -C user=root,host=localhost,addr=127.0.0.1 | awk '$1 == "hostkey" {print $2}' | grep -qxF "$HOST_KEY" \
+    || die "sshd does not use $HOST_KEY; name the Ed25519 key that it uses in DOORWARD_HOST_KEY"
 for login in $DOORWARD_LOGINS; do
     id "$login" >/dev/null 2>&1 || die "there is no account $login on this host"
 done
