@@ -141,6 +141,10 @@ class UserFront:
                 return await parts.control_plane.open_session(wanted)
         except TimeoutError as error:
             raise Unavailable(lines.NO_CONTROL) from error
+        except RemoteProblem:
+            raise
+        except Unavailable as error:  # how it can not be reached is for the log; users are told what to do
+            raise Unavailable(lines.NO_CONTROL) from error
 
     def _begin(self, plan: SessionPlan, key: MemoryKey) -> SshSession:
         try:
