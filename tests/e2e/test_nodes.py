@@ -1,0 +1,146 @@
+"""The set-up script on a real sshd: again, undone, alone, and rolled back when something is not as it says."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.accounts import account
+from tests.support.house import ROOT, House
+from tests.support.node_lab import run_script
+from tests.support.openssh import Sshd, SshdSettings
+from tests.support.people import Person
+from tests.support.ports import LOOPBACK
+from tests.support.ssh_keys import KeyFiles, make_key
+
+LOGIN = account(ROOT).login
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> KeyFiles:
+    """The old way in: a key of the administrator's."""
+    return make_key(tmp_path_factory.mktemp("old-way") / "key")
+
+
+@pytest.fixture(scope="module")
+def finn(house: House) -> Person:
+    return house.user("finn")
+
+
+@pytest.fixture
+def sshd(key: KeyFiles) -> Iterator[Sshd]:
+    with Sshd(SshdSettings(authorized_key_lines=(key.public_line,))) as server:
+        yield server
+
+
+def declared(house: House, sshd: Sshd, name: str) -> str:
+    house.admin.dw("nodes", "add", name, "--address", f"{LOOPBACK}:{sshd.port}", "--label", "env=prod")
+    return name
+
+
+def script(house: House, name: str, *words: str) -> str:
+    return house.admin.dw("nodes", "setup", name, "--login", LOGIN, *words)
+
+
+def configuration(sshd: Sshd) -> bytes:
+    return (sshd.directory / "sshd_config").read_bytes()
+
+
+def old_way_opens(sshd: Sshd, key: KeyFiles) -> bool:
+    words = ["ssh", "-F", "none", "-p", str(sshd.port), "-i", str(key.private), "-o", "IdentitiesOnly=yes"]
+    words += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes"]
+    words += ["-o", "IdentityAgent=none", "-o", "LogLevel=ERROR", f"{LOGIN}@{LOOPBACK}", "true"]
+    return subprocess.run(words, capture_output=True, timeout=30, check=False).returncode == 0
+
+
+def test_a_second_run_changes_nothing_and_remove_undoes_all(
+    house: House, sshd: Sshd, key: KeyFiles, finn: Person
+) -> None:
+    before = configuration(sshd)
+    name = declared(house, sshd, "twice-01")
+    assert run_script(script(house, name), sshd).returncode == 0
+    once = configuration(sshd)
+    assert house.ssh(finn, "exit 3", node=name).returncode == 3
+    again = script(house, name)
+    assert run_script(again, sshd).returncode == 0
+    assert configuration(sshd) == once
+    assert house.ssh(finn, "exit 3", node=name).returncode == 3
+    assert old_way_opens(sshd, key)
+
+    assert run_script(again, sshd, "--remove").returncode == 0
+    assert configuration(sshd) == before
+    assert not (sshd.directory / "doorward").exists()
+    assert old_way_opens(sshd, key)
+    assert house.ssh(finn, "exit 3", node=name).returncode == 255
+
+
+def test_a_spent_token_is_refused_with_advice(house: House, sshd: Sshd) -> None:
+    text = script(house, declared(house, sshd, "spent-01"))
+    assert run_script(text, sshd).returncode == 0
+    done = run_script(text, sshd)
+    assert done.returncode == 1
+    assert "get a fresh script: dw nodes setup spent-01" in done.stderr
+
+
+def test_exclusive_turns_other_ways_off(house: House, sshd: Sshd, key: KeyFiles, finn: Person) -> None:
+    name = declared(house, sshd, "alone-01")
+    assert old_way_opens(sshd, key)
+    done = run_script(script(house, name, "--exclusive"), sshd)
+    assert done.returncode == 0, done.stderr
+    assert not old_way_opens(sshd, key)
+    assert house.ssh(finn, "exit 3", node=name).returncode == 3
+
+
+@pytest.mark.parametrize("setting", ["TrustedUserCAKeys", "AuthorizedPrincipalsFile"], ids=["authority", "principals"])
+def test_a_match_block_that_says_otherwise_rolls_back(house: House, sshd: Sshd, setting: str, key: KeyFiles) -> None:
+    other = sshd.directory / "other"
+    other.write_text(key.public_line + "\n")
+    file = sshd.directory / "sshd_config"
+    file.write_text(file.read_text() + f"Match User {LOGIN}\n    {setting} {other}\n")
+    before = configuration(sshd)
+    done = run_script(script(house, declared(house, sshd, f"match-{setting[:4].lower()}")), sshd)
+    assert done.returncode == 1
+    assert "Match block" in done.stderr
+    assert configuration(sshd) == before
+    assert old_way_opens(sshd, key)
+
+
+def test_another_authority_is_not_replaced_without_being_asked(house: House, sshd: Sshd, key: KeyFiles) -> None:
+    other = sshd.directory / "other"
+    other.write_text(key.public_line + "\n")
+    file = sshd.directory / "sshd_config"
+    file.write_text(file.read_text() + f"TrustedUserCAKeys {other}\n")
+    before = configuration(sshd)
+    done = run_script(script(house, declared(house, sshd, "other-ca-01")), sshd)
+    assert done.returncode == 1
+    assert "another authority" in done.stderr
+    assert configuration(sshd) == before
+
+
+def test_a_missing_account_stops_before_anything_is_changed(house: House, sshd: Sshd) -> None:
+    before = configuration(sshd)
+    name = declared(house, sshd, "no-account-01")
+    done = run_script(house.admin.dw("nodes", "setup", name, "--login", "dwt-nobody-here"), sshd)
+    assert done.returncode == 1
+    assert "no account dwt-nobody-here" in done.stderr
+    assert configuration(sshd) == before
+
+
+def test_a_host_key_that_sshd_does_not_use_stops_it(house: House, sshd: Sshd, tmp_path: Path) -> None:
+    unused = make_key(tmp_path / "unused")
+    before = configuration(sshd)
+    text = script(house, declared(house, sshd, "other-key-01"))
+    wrong = text.replace("HOST_KEY=${DOORWARD_HOST_KEY:-", f"HOST_KEY={unused.private}; : ${{UNUSED:-")
+    done = run_script(wrong, sshd)
+    assert done.returncode == 1
+    assert "does not use" in done.stderr
+    assert configuration(sshd) == before
+
+
+def test_an_authority_that_does_not_answer_changes_nothing(house: House, sshd: Sshd) -> None:
+    before = configuration(sshd)
+    name = declared(house, sshd, "no-answer-01")
+    done = run_script(script(house, name, "--url", "https://localhost:9"), sshd)
+    assert done.returncode == 1
+    assert "does not answer" in done.stderr
+    assert configuration(sshd) == before

@@ -1,0 +1,75 @@
+"""What is refused, and that refusals tell nothing to those who may not know."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.support.house import APP, NODE, UNVERIFIED, House, role
+from tests.support.people import Person
+
+
+@pytest.fixture(scope="module")
+def dora(house: House) -> Person:
+    """She may become APP on what is labelled env=prod, and nothing else."""
+    house.admin.dw("apply", "-f", "-", stdin=role("apps", logins=[APP]))
+    return house.user("dora", "apps")
+
+
+def refusal(house: House, person: Person, login: str, node: str) -> str:
+    """What the user sees, with what was asked for taken out."""
+    done = house.ssh(person, "id", node=node, login=login)
+    assert (done.returncode, done.stdout) == (255, b"")
+    return done.stderr.decode().replace(node, "NODE").replace(login, "LOGIN")
+
+
+def test_unknown_and_forbidden_look_the_same(house: House, dora: Person) -> None:
+    house.admin.dw("nodes", "add", "db-01", "--address", "127.0.0.1:9", "--label", "env=db")
+    forbidden_login = refusal(house, dora, "daemon", NODE)
+    assert "is refused, or there is no such node" in forbidden_login
+    assert refusal(house, dora, "no-such-login", NODE) == forbidden_login
+    assert refusal(house, dora, "daemon", "no-such-node") == forbidden_login
+    assert refusal(house, dora, house.node.logins[1], "db-01") == forbidden_login
+
+
+def test_each_refusal_is_in_the_log(house: House, dora: Person) -> None:
+    refusal(house, dora, "daemon", NODE)
+    found = house.events("--person", "dora", "--type", "session.refused")
+    assert found[0]["fields"]["login_asked"] == "daemon"
+
+
+def test_explain_tells_only_of_what_one_may_know(house: House, dora: Person) -> None:
+    unknown = dora.run("explain", "ssh", "daemon@no-such-node")
+    house.admin.dw("nodes", "add", "db-02", "--address", "127.0.0.1:9", "--label", "env=db")
+    hidden = dora.run("explain", "ssh", "daemon@db-02")
+    assert hidden.stdout.replace("db-02", "NODE") == unknown.stdout.replace("no-such-node", "NODE")
+    assert hidden.stderr.replace("db-02", "NODE") == unknown.stderr.replace("no-such-node", "NODE")
+    assert hidden.returncode == unknown.returncode != 0
+    known = house.admin.run("explain", "ssh", "daemon@db-02", "--user", "dora")
+    assert "node_labels does not match" in known.stdout
+
+
+def test_a_node_without_a_known_key_opens_for_nobody(house: House, dora: Person) -> None:
+    house.admin.dw("nodes", "add", UNVERIFIED, "--address", f"127.0.0.1:{house.node.sshd.port}", "--label", "env=prod")
+    done = house.ssh(dora, "id", node=UNVERIFIED, login=house.node.logins[1])
+    assert (done.returncode, done.stdout) == (255, b"")
+    assert f"{UNVERIFIED} is not verified yet".encode() in done.stderr
+
+
+def test_a_key_without_its_certificate_opens_nothing(house: House, dora: Person, tmp_path: Path) -> None:
+    key = tmp_path / "id_ed25519"
+    key.write_bytes((dora.keep / "id_ed25519").read_bytes())
+    key.chmod(0o600)
+    words = house.command(dora, "id", login=house.node.logins[1])
+    bare = [word.replace(str(dora.keep / "id_ed25519"), str(key)) for word in words if "-cert.pub" not in word]
+    bare = [word for position, word in enumerate(bare) if word != "-o" or bare[position + 1] != "-o"]
+    done = subprocess.run(bare, env=dora.env(), stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (255, b"")
+    assert b"Permission denied" in done.stderr
+
+
+def test_a_name_without_a_node_is_told_what_is_offered(house: House, dora: Person) -> None:
+    words = house.command(dora, "id")
+    words[words.index(f"{house.root}@{NODE}@localhost")] = "dora@localhost"
+    done = subprocess.run(words, env=dora.env(), stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+    assert done.returncode == 255
+    assert b"account@node@gateway" in done.stderr
