@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from doorward.base.ids import GatewayId, NodeId
 from doorward.domain.identity.machines import Gateway, HostVerification, JoinToken, NodeHost, TokenKind
-from doorward.stores.sql.statements import insert_unless_taken, put
+from doorward.stores.sql.statements import insert_unless_taken, put, row_with
 from doorward.stores.sql.tables import gateways, join_tokens, node_hosts
 
 
@@ -25,7 +25,7 @@ class SqlGateways:
 
     def get(self, gateway_id: GatewayId) -> Gateway | None:
         """The gateway, disabled or not."""
-        row = self.connection.execute(select(gateways).where(gateways.c.id == gateway_id)).one_or_none()
+        row = row_with(self.connection, gateways.c.id, gateway_id)
         return None if row is None else _gateway(row)
 
     def list(self) -> Sequence[Gateway]:
@@ -76,7 +76,7 @@ class SqlNodeHosts:
 
     def get(self, node_id: NodeId) -> NodeHost | None:
         """The verified host key of a node; none means unreachable."""
-        row = self.connection.execute(select(node_hosts).where(node_hosts.c.node_id == node_id)).one_or_none()
+        row = row_with(self.connection, node_hosts.c.node_id, node_id)
         return None if row is None else _host(row)
 
     def list(self) -> Sequence[NodeHost]:

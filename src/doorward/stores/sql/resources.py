@@ -10,6 +10,7 @@ from doorward.authority.ports import StoredResource
 from doorward.stores.sql.tables import counters, resources
 
 _COUNTER: Final = "resources"
+_READ_COUNTER: Final = select(counters.c.value).where(counters.c.name == _COUNTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class SqlResources:
 
     def change_counter(self) -> int:
         """Grows with every insert, update and delete."""
-        return int(self.connection.execute(select(counters.c.value).where(counters.c.name == _COUNTER)).scalar_one())
+        return int(self.connection.execute(_READ_COUNTER).scalar_one())
 
     def _one(self, statement: Select[Any]) -> StoredResource | None:
         row = self.connection.execute(statement).one_or_none()

@@ -9,19 +9,23 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Column, Connection, Row, Select, bindparam, func, insert, select, update
 
 from doorward.base.errors import Invalid
 from doorward.base.ids import GatewayId, SessionId, UserId
 from doorward.domain.sessions.record import SessionCut, SessionQuery, SessionRecord
 from doorward.domain.sessions.states import EndReason, SessionState
-from doorward.stores.sql.statements import insert_unless_taken
+from doorward.stores.sql.statements import insert_unless_taken, row_with
 from doorward.stores.sql.tables import revocation
 from doorward.stores.sql.tables_sessions import session_cuts, sessions
 
 PAGE_SESSIONS_MAX: Final = 1000
 _FIELDS: Final = tuple(field.name for field in fields(SessionRecord))
 _NOT_ENDED: Final = sessions.c.state != SessionState.ENDED.value
+_LIVE_COUNT: Final = (
+    select(func.count()).select_from(sessions).where(_NOT_ENDED, sessions.c.user_id == bindparam("wanted"))
+)
+_EPOCH_FOR_OPEN: Final = select(revocation.c.epoch).with_for_update(read=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,11 @@ class SqlSessions:
 
     def get(self, session_id: SessionId) -> SessionRecord | None:
         """The session, whatever its state."""
-        return self._one(select(sessions).where(sessions.c.id == session_id))
+        return self._one(sessions.c.id, session_id)
 
     def by_proof(self, proof_digest: bytes) -> SessionRecord | None:
         """The session that this proof opened."""
-        return self._one(select(sessions).where(sessions.c.proof_digest == proof_digest))
+        return self._one(sessions.c.proof_digest, proof_digest)
 
     def live(self) -> Sequence[SessionRecord]:
         """Every session that is opening, active or ending, the oldest first."""
@@ -60,8 +64,7 @@ class SqlSessions:
             # SQLite has one writer at a time anyway. The key only has to be the same for the same user.
             key = int.from_bytes(sha256(user_id.encode()).digest()[:8], signed=True)
             self.connection.execute(select(func.pg_advisory_xact_lock(key)))
-        statement = select(func.count()).select_from(sessions).where(_NOT_ENDED, sessions.c.user_id == user_id)
-        return int(self.connection.execute(statement).scalar_one())
+        return int(self.connection.execute(_LIVE_COUNT, {"wanted": user_id}).scalar_one())
 
     def start(self, session_id: SessionId, now: datetime, facts: Mapping[str, Any]) -> bool:
         """Opening → active; `facts` are added to what is known."""
@@ -136,8 +139,8 @@ class SqlSessions:
         ).scalar_one_or_none()
         return {**(known or {}), **facts}
 
-    def _one(self, statement: Select[Any]) -> SessionRecord | None:
-        row = self.connection.execute(statement).one_or_none()
+    def _one(self, column: Column[Any], value: object) -> SessionRecord | None:
+        row = row_with(self.connection, column, value)
         return None if row is None else _session(row)
 
     def _many(self, statement: Select[Any]) -> Sequence[SessionRecord]:
@@ -182,7 +185,7 @@ class SqlRevocation:
 
     def read_for_open(self) -> int:
         """The epoch, which can not advance before this transaction ends."""
-        return int(self.connection.execute(select(revocation.c.epoch).with_for_update(read=True)).scalar_one())
+        return int(self.connection.execute(_EPOCH_FOR_OPEN).scalar_one())
 
     def advance(self) -> int:
         """The next epoch; waits for openers, and openers wait for this transaction."""

@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Column, Connection, Row, insert, select, update
 
 from doorward.base.ids import SignInId, UserId
 from doorward.domain.identity.sign_in import SignIn, SignInEnd
+from doorward.stores.sql.statements import row_with
 from doorward.stores.sql.tables import sign_ins
 
 
@@ -24,11 +25,11 @@ class SqlSignIns:
 
     def get(self, sign_in_id: SignInId) -> SignIn | None:
         """The sign-in, live or not."""
-        return self._one(select(sign_ins).where(sign_ins.c.id == sign_in_id))
+        return self._one(sign_ins.c.id, sign_in_id)
 
     def by_ssh_serial(self, serial: int) -> SignIn | None:
         """The sign-in whose SSH certificate has this serial, live or not."""
-        return self._one(select(sign_ins).where(sign_ins.c.ssh_serial == serial))
+        return self._one(sign_ins.c.ssh_serial, serial)
 
     def live_of(self, user_id: UserId, now: datetime) -> Sequence[SignIn]:
         """A user's live sign-ins, the oldest first."""
@@ -53,8 +54,8 @@ class SqlSignIns:
         )
         return found.rowcount == 1
 
-    def _one(self, statement: Select[Any]) -> SignIn | None:
-        row = self.connection.execute(statement).one_or_none()
+    def _one(self, column: Column[Any], value: object) -> SignIn | None:
+        row = row_with(self.connection, column, value)
         return None if row is None else _sign_in(row)
 
 
