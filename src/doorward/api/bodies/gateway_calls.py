@@ -12,9 +12,11 @@ from msgspec import Meta
 SIGNED_BYTES_MAX: Final = 65_536
 NOTES_MAX: Final = 256
 NAMES_MAX: Final = 64
+COUNT_MAX: Final = 2**53 - 1  # what JSON numbers carry exactly, and the log
 
 Text = Annotated[str, Meta(max_length=255)]
 Line = Annotated[str, Meta(max_length=4096)]
+Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
 Blob = Annotated[bytes, Meta(max_length=SIGNED_BYTES_MAX)]
 
 
@@ -100,8 +102,8 @@ class SessionEnded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     reason: Text
     level_achieved: Text
-    bytes_in: int
-    bytes_out: int
+    bytes_in: Count
+    bytes_out: Count
     facts: dict[str, Any] = {}
 
 
@@ -170,7 +172,7 @@ class SealRecording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The recording is whole: its manifest (canonical JSON), size and SHA-256."""
 
     manifest: dict[str, Any]
-    size_bytes: int
+    size_bytes: Count
     digest: Annotated[bytes, Meta(max_length=32, min_length=32)]
 
 

@@ -1,0 +1,205 @@
+"""Recordings: stored by offset as often as it takes, sealed as they are, and seen by nobody without a trace."""
+
+from typing import Any
+
+import pytest
+from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
+from tests.support.proofs import open_as
+
+from doorward.api.bodies.gateway_calls import SealRecording
+from doorward.authority.operations.recordings import (
+    append_recording,
+    get_recording,
+    list_recordings,
+    recording_content,
+    seal_recording,
+)
+from doorward.authority.rights import NoRight
+from doorward.base.errors import Conflict, Invalid, Missing
+from doorward.domain.recording.digest import TreeDigest
+
+WHERE = "dwt-root@prod-web-01"
+
+
+@pytest.fixture
+async def bob(lab: AuthorityLab) -> LabSignIn:
+    await lab.declare(OPS)
+    await lab.node("prod-web-01", {"env": "prod"})
+    return await lab.signed_in("bob", "ops")
+
+
+@pytest.fixture
+async def session(lab: AuthorityLab, bob: LabSignIn) -> str:
+    return (await open_as(lab, bob, WHERE)).session_id
+
+
+async def append(lab: AuthorityLab, session: str, offset: int, data: bytes) -> int:
+    return (await append_recording(lab.services, lab.gateway, session, offset, data)).size_bytes
+
+
+def sealing(data: bytes, **changes: Any) -> SealRecording:
+    tree = TreeDigest()
+    tree.update(data)
+    parts: dict[str, Any] = {"manifest": {"version": 1}, "size_bytes": len(data), "digest": tree.digest(), **changes}
+    return SealRecording(**parts)
+
+
+async def seal(lab: AuthorityLab, session: str, data: bytes, **changes: Any) -> None:
+    await seal_recording(lab.services, lab.gateway, session, sealing(data, **changes))
+
+
+async def sealed(lab: AuthorityLab, session: str, data: bytes = b"what was seen") -> None:
+    await append(lab, session, 0, data)
+    await seal(lab, session, data)
+
+
+async def read(lab: AuthorityLab, who: LabSignIn, session: str, purpose: str = "play") -> bytes:
+    chunks = await recording_content(lab.services, who.caller, session, purpose)
+    return b"".join([chunk async for chunk in chunks])
+
+
+async def test_bytes_are_stored_by_offset_however_often_they_come(lab: AuthorityLab, session: str) -> None:
+    assert await append(lab, session, 0, b"hello ") == 6
+    assert await append(lab, session, 6, b"world") == 11
+    assert await append(lab, session, 0, b"hello world") == 11
+    assert await append(lab, session, 3, b"lo wor") == 11
+
+
+async def test_empty_body_asks_how_much_is_there(lab: AuthorityLab, session: str) -> None:
+    assert await append(lab, session, 0, b"") == 0
+    await append(lab, session, 0, b"hello")
+    assert await append(lab, session, 0, b"") == 5
+
+
+async def test_gap_is_refused(lab: AuthorityLab, session: str) -> None:
+    await append(lab, session, 0, b"hello")
+    with pytest.raises(Conflict):
+        await append(lab, session, 6, b"world")
+    for offset in (-1, 2**62):
+        with pytest.raises(Invalid):
+            await append(lab, session, offset, b"x")
+
+
+async def test_another_gateways_session_is_as_missing_as_none(lab: AuthorityLab, session: str) -> None:
+    other = await lab.add_gateway("other", "other.example")
+    for session_id in (session, "a" * 26):
+        with pytest.raises(Missing):
+            await append_recording(lab.services, other, session_id, 0, b"x")
+        with pytest.raises(Missing):
+            await seal_recording(lab.services, other, session_id, sealing(b"x"))
+
+
+async def test_recording_counts_from_its_sessions_opening(lab: AuthorityLab, session: str, bob: LabSignIn) -> None:
+    opened = lab.clock.now()
+    lab.advance(minutes=3)
+    await append(lab, session, 0, b"x")
+    assert (await get_recording(lab.services, bob.caller, session)).row.started == opened
+
+
+class TestSealing:
+    async def test_is_signed_and_final(self, lab: AuthorityLab, session: str, bob: LabSignIn) -> None:
+        await sealed(lab, session)
+        row = (await get_recording(lab.services, bob.caller, session)).row
+        assert (row.sealed, row.size_bytes) == (lab.clock.now(), 13)
+        assert row.signature
+        (noted,) = await lab.events("recording.sealed")
+        assert noted.fields["sha256"] == row.digest.hex()
+        with pytest.raises(Conflict):
+            await append(lab, session, 13, b"more")
+
+    async def test_again_changes_nothing(self, lab: AuthorityLab, session: str) -> None:
+        await sealed(lab, session)
+        await seal(lab, session, b"what was seen")
+        await seal(lab, session, b"what was seen", manifest={"version": 2})
+        assert len(await lab.events("recording.sealed")) == 1
+
+    @pytest.mark.parametrize("changes", [{"digest": bytes(32)}, {"size_bytes": 12}, {"size_bytes": 14}])
+    async def test_of_other_bytes_is_refused(
+        self, lab: AuthorityLab, session: str, bob: LabSignIn, changes: dict[str, Any]
+    ) -> None:
+        await append(lab, session, 0, b"what was seen")
+        with pytest.raises(Conflict):
+            await seal(lab, session, b"what was seen", **changes)
+        assert (await get_recording(lab.services, bob.caller, session)).row.sealed is None
+        await seal(lab, session, b"what was seen")
+
+    async def test_of_nothing_is_refused(self, lab: AuthorityLab, session: str) -> None:
+        with pytest.raises(Missing):
+            await seal(lab, session, b"")
+
+    async def test_with_a_huge_manifest_is_refused(self, lab: AuthorityLab, session: str) -> None:
+        await append(lab, session, 0, b"x")
+        with pytest.raises(Invalid):
+            await seal(lab, session, b"x", manifest={"long": "x" * (4 * 1024 * 1024)})
+
+
+class TestViewing:
+    async def test_is_logged_before_the_first_byte(self, lab: AuthorityLab, session: str) -> None:
+        await sealed(lab, session)
+        olga = await lab.signed_in("olga", "auditor")
+        chunks = await recording_content(lab.services, olga.caller, session, "play")
+        (noted,) = await lab.events("recording.viewed")
+        assert (noted.actor_id, noted.subjects["session"]) == (olga.caller.user_id, session)
+        assert b"".join([chunk async for chunk in chunks]) == b"what was seen"
+
+    async def test_nothing_is_given_when_it_can_not_be_logged(
+        self, lab: AuthorityLab, session: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await sealed(lab, session)
+        olga = await lab.signed_in("olga", "auditor")
+
+        def broken(*_: object) -> None:
+            raise OSError("the disk is full")
+
+        monkeypatch.setattr("doorward.stores.sql.sqlite_writer.append_rows", broken)
+        with pytest.raises(Exception, match="store"):
+            await recording_content(lab.services, olga.caller, session, "play")
+
+    async def test_export_is_another_event(self, lab: AuthorityLab, session: str) -> None:
+        await sealed(lab, session)
+        olga = await lab.signed_in("olga", "auditor")
+        assert await read(lab, olga, session, "export") == b"what was seen"
+        assert len(await lab.events("recording.exported")) == 1
+        with pytest.raises(Invalid):
+            await read(lab, olga, session, "fun")
+
+    async def test_needs_the_right_for_ones_own_too(self, lab: AuthorityLab, session: str, bob: LabSignIn) -> None:
+        await sealed(lab, session)
+        ada = await lab.signed_in("ada", "admin")
+        for who in (bob, ada):
+            with pytest.raises(NoRight):
+                await read(lab, who, session)
+        assert await lab.events("recording.viewed") == []
+
+    async def test_long_recording_comes_whole(
+        self, lab: AuthorityLab, session: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("doorward.authority.operations.recordings.CHUNK_BYTES", 7)
+        data = bytes(range(256)) * 3
+        await sealed(lab, session, data)
+        assert await read(lab, await lab.signed_in("olga", "auditor"), session) == data
+
+    async def test_open_recording_can_be_watched_so_far(self, lab: AuthorityLab, session: str) -> None:
+        await append(lab, session, 0, b"so far")
+        assert await read(lab, await lab.signed_in("olga", "auditor"), session) == b"so far"
+
+
+class TestListing:
+    async def test_ones_own_without_a_right_and_all_with_it(
+        self, lab: AuthorityLab, session: str, bob: LabSignIn
+    ) -> None:
+        await sealed(lab, session)
+        eve, olga = await lab.signed_in("eve", "ops"), await lab.signed_in("olga", "auditor")
+        for who, expected in ((bob, [session]), (eve, []), (olga, [session])):
+            found = await list_recordings(lab.services, who.caller, 10)
+            assert [one.session.id for one in found] == expected
+
+    async def test_anothers_looks_like_none(self, lab: AuthorityLab, session: str) -> None:
+        await sealed(lab, session)
+        eve = await lab.signed_in("eve", "ops")
+        answers = set()
+        for session_id in (session, "a" * 26):
+            with pytest.raises(NoRight) as caught:
+                await get_recording(lab.services, eve.caller, session_id)
+            answers.add(caught.value.message)
+        assert len(answers) == 1
