@@ -53,6 +53,7 @@ PEER_PACKET_BYTES_MIN: Final = 256
 """Below this a peer's packet size only makes us send a storm of tiny packets."""
 CHANNEL_BUFFER_BYTES: Final = 256 * 1024
 TRANSPORT_BUFFER_BYTES: Final = 512 * 1024
+BITE_BYTES: Final = 48 * 1024
 READS_ACKNOWLEDGED_AT_ONCE: Final = 48
 """Enough reads for both handshakes and the opening of the first channel."""
 FAREWELL_SECONDS: Final = 1.0
@@ -202,7 +203,9 @@ class _OwnedConnection(SSHConnection):
             self._reads_left -= 1
             if self._socket is not None:
                 quickack.acknowledge_at_once(self._socket)
-        super().data_received(data, datatype)
+        # asyncssh copies all that is left of its input twice for each packet: small bites make that cheap.
+        for start in range(0, len(data), BITE_BYTES):
+            super().data_received(data[start : start + BITE_BYTES], datatype)
 
     def pause_writing(self) -> None:
         # A peer that does not read is not read either: otherwise its requests pile answers up in memory.
