@@ -7,7 +7,7 @@ CODE := $(wildcard src tests benchmarks demo)
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo test check static bench lock clean
+.PHONY: help setup provider demo test check static bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -16,10 +16,13 @@ help: ## this list
 setup: ## prepare .venv (and Debian packages, when allowed to)
 	@setup/prepare.sh
 
+provider: setup # what the sign-in tests need beside .venv
+	@setup/provider.sh
+
 demo: setup ## run the story on real sshd's and stay up; CHECK=1 verifies each step and exits
 	@$(BIN)/python -m demo.run $(if $(CHECK),--check)
 
-test: static ## everything: all that check does, then all tests
+test: static provider ## everything: all that check does, then all tests
 	@$(BIN)/pytest -n $(WORKERS) -q $(PYTEST_ARGS)
 
 check: static ## format, ruff, mypy --strict, import contracts, tidy tests
@@ -38,6 +41,7 @@ lock: setup ## resolve the dependencies of pyproject.toml anew
 	@setup/lock.sh
 
 clean: ## remove what the other targets made, unix accounts of tests included when root
+	rm -rf tests/support/oidc_provider/node_modules
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .import-contracts.log
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@[ "$$(id -u)" != 0 ] || getent passwd | awk -F: '$$6 ~ "^/var/tmp/doorward-test-accounts/" { print $$1 }' \

@@ -18,6 +18,7 @@ from doorward.cli import shown, ssh_agent
 from doorward.cli.client_keys import ClientKeys, new_client_keys
 from doorward.cli.connection import trusting
 from doorward.cli.keep import ROOT, SSH_KEY, Keep
+from doorward.cli.oidc_login import check_words, chosen_connector, sign_in_by_browser, sign_in_by_device
 from doorward.cli.profile import PORT_DEFAULT, Profile, load_profile
 from doorward.cli.prompts import Prompts
 from doorward.cli.sign_in_files import checked_sign_in, save_sign_in
@@ -31,16 +32,30 @@ HTTPS_PORT: Final = 443
 @click.argument("address", metavar="URL|HOST[:PORT]")
 @click.option("--user", "user_name", metavar="NAME", help="Who you are; asked for when it is not known.")
 @click.option("--code", metavar="CODE", help="Enrol with a one-time code; `-` asks for it.")
+@click.option("--connector", metavar="NAME", help="Sign in at this identity provider, in a browser.")
+@click.option("--device", is_flag=True, help="Sign in at a provider with a code typed on another device.")
 @click.option("--ca-pin", "pin", metavar="sha256:HEX", help="Believe the installation with this root, no other.")
 @click.option("--password-stdin", is_flag=True, help="Read the password and the code from standard input, a line each.")
 @click.option("--no-agent", is_flag=True, help="Leave ssh-agent alone.")
 def login(
-    *, address: str, user_name: str | None, code: str | None, pin: str | None, password_stdin: bool, no_agent: bool
+    *,
+    address: str,
+    user_name: str | None,
+    code: str | None,
+    connector: str | None,
+    device: bool,
+    pin: str | None,
+    password_stdin: bool,
+    no_agent: bool,
 ) -> None:
-    """Sign in with a password and a time-based code; with --code, enrol: set both up, and sign in at once.
+    """Sign in at the identity provider in a browser, where there is one; else with a password and a time-based code.
+
+    With --user or --password-stdin the password is asked for in any case. With --code, enrol: set password and code
+    up, and sign in at once.
 
     Without --ca-pin the authority must have a certificate that this machine trusts, or be the one signed in to before.
     """
+    check_words(device=device, connector=connector, code=code, user_name=user_name)
     keep = Keep.of_user()
     url = checked_url(address)
     prompts = Prompts(from_stdin=password_stdin)
@@ -50,6 +65,9 @@ def login(
     with UserClient(url, context) as client:
         if code is not None:
             signed_in = _enrol(client, prompts.one_time_code() if code == "-" else code, prompts, keys)
+        elif provider := _provider(client, connector, device=device, local=password_stdin or user_name is not None):
+            way = sign_in_by_device if device else sign_in_by_browser
+            signed_in = way(client, provider, keys, _client_text())
         else:
             known = before.user_name if before is not None and before.url == url else None
             signed_in = _sign_in(client, user_name or known or prompts.user_name(), prompts, keys)
@@ -90,6 +108,16 @@ def _trust(keep: Keep, before: Profile | None, url: str, pin: str | None) -> tup
     if before is not None and before.url == url and before.pin:
         return trusting(keep, before.pin), before.pin, keep.read(ROOT) or ""
     return public_context(), "", ""
+
+
+def _provider(client: UserClient, connector: str | None, *, device: bool, local: bool) -> str | None:
+    """The connector to sign in through; None for a password."""
+    if local and connector is None and not device:
+        return None
+    found = chosen_connector(client, connector)
+    if found is None and device:
+        raise Invalid("signing in: --device needs an identity provider, and this installation has none")
+    return found
 
 
 def _sign_in(client: UserClient, user_name: str, prompts: Prompts, keys: ClientKeys) -> SignedIn:
