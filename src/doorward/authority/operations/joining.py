@@ -42,6 +42,7 @@ async def issue_token(services: Services, caller: UserCaller, said: IssueToken) 
 
 async def join_gateway(services: Services, peer: Peer, said: JoinGateway) -> JoinedGateway:
     """Spend the token for this key; the gateway gets its identity."""
+    services.clock_guard.check()
     names = tuple(dict.fromkeys(checked_host_name(name) for name in said.names))
     public_key = requested_key(said.x509_request_pem)
     row = await services.store.read(lambda tx: look_at(tx, said.token, TokenKind.GATEWAY))
@@ -76,6 +77,7 @@ def requested_key(request_pem: str) -> bytes:
 
 async def renew_identity(services: Services, caller: GatewayCaller, said: RenewIdentity) -> RenewedIdentity:
     """A fresh certificate for the gateway that calls, under the same id."""
+    services.clock_guard.check()
     public_key = requested_key(said.x509_request_pem)
     issued = await services.signer.issue_gateway_x509(gateway_id=caller.gateway_id, public_key=public_key)
 

@@ -1,0 +1,148 @@
+"""Searching the log: what is unknown finds nothing, what can not be read is refused, and looking leaves a trace."""
+
+import contextlib
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
+from tests.support.proofs import open_as
+
+from doorward.authority.operations.audit import PAGE_MAX, Search, search_audit, verify_audit
+from doorward.authority.operations.authorities import authorities
+from doorward.authority.rights import NoRight
+from doorward.base.errors import Invalid
+
+
+@pytest.fixture
+async def olga(lab: AuthorityLab) -> LabSignIn:
+    return await lab.signed_in("olga", "auditor")
+
+
+@pytest.fixture
+async def session(lab: AuthorityLab) -> str:
+    await lab.declare(OPS)
+    await lab.node("prod-web-01", {"env": "prod"})
+    bob = await lab.signed_in("bob", "ops")
+    return (await open_as(lab, bob, "dwt-root@prod-web-01")).session_id
+
+
+async def types(lab: AuthorityLab, who: LabSignIn, **wanted: str) -> list[str]:
+    page = await search_audit(lab.services, who.caller, Search(wanted))
+    return [one.type for one in page.items]
+
+
+OPENED = ["session.opened", "decision.made"]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"person": "bob"},
+        {"person": "BOB"},
+        {"resource": "node/prod-web-01"},
+        {"type": "session.opened,decision.made"},
+        {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
+        {"person": "", "resource": "", "since": ""},
+    ],
+)
+async def test_what_happened_is_found(lab: AuthorityLab, olga: LabSignIn, session: str, wanted: dict[str, str]) -> None:
+    assert await types(lab, olga, **wanted) == OPENED
+
+
+async def test_session_is_found_by_its_id(lab: AuthorityLab, olga: LabSignIn, session: str) -> None:
+    assert await types(lab, olga, session=session) == OPENED
+    assert await types(lab, olga, session="a" * 26) == []
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"person": "nobody"},
+        {"person": "*"},
+        {"person": "' OR 1=1 --"},
+        {"resource": "node/nowhere"},
+        {"resource": "node/"},
+        {"resource": "nothing"},
+        {"resource": "%"},
+        {"until": "2026-01-01T00:00:00Z"},
+        {"since": "2026-01-01T00:00:01Z"},
+        {"before": "0"},
+    ],
+)
+async def test_what_is_unknown_finds_nothing(
+    lab: AuthorityLab, olga: LabSignIn, session: str, wanted: dict[str, str]
+) -> None:
+    assert await types(lab, olga, **wanted) == []
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"since": "yesterday"},
+        {"since": "2026-01-01"},
+        {"until": "2026-01-01T00:00:00"},
+        {"session": "short"},
+        {"type": "no.such_type"},
+        {"before": "-1"},
+        {"before": "١"},
+        {"limit": "many"},
+        {"before": "9" * 16},
+    ],
+)
+async def test_what_can_not_be_read_is_refused(lab: AuthorityLab, olga: LabSignIn, wanted: dict[str, str]) -> None:
+    with pytest.raises(Invalid):
+        await types(lab, olga, **wanted)
+
+
+async def test_pages_go_on_where_the_last_one_ended(lab: AuthorityLab, olga: LabSignIn, session: str) -> None:
+    first = await search_audit(lab.services, olga.caller, Search({"limit": "1"}))
+    second = await search_audit(lab.services, olga.caller, Search({"limit": "1", "before": str(first.next_before)}))
+    assert [one.type for one in (*first.items, *second.items)] == OPENED
+    assert Search({"limit": "999999"}).query(await lab.read(lab.services.policy.view)).limit == PAGE_MAX
+
+
+async def test_searching_is_in_the_log_with_what_was_asked(lab: AuthorityLab, olga: LabSignIn) -> None:
+    await types(lab, olga, person="nobody")
+    (noted,) = await lab.events("audit.searched")
+    assert (noted.actor_id, noted.fields["query"]) == (olga.caller.user_id, {"person": "nobody"})
+
+
+async def test_searching_and_verifying_need_the_right(lab: AuthorityLab) -> None:
+    bob = await lab.signed_in("bob", "reviewer")
+    with pytest.raises(NoRight):
+        await types(lab, bob)
+    with pytest.raises(NoRight):
+        await verify_audit(lab.services, bob.caller)
+
+
+async def test_names_of_actors_are_shown(lab: AuthorityLab, olga: LabSignIn) -> None:
+    ada = await lab.signed_in("ada", "admin")
+    await lab.apply(ada, OPS)
+    page = await search_audit(lab.services, olga.caller, Search({"type": "resource.created"}))
+    assert [one.actor for one in page.items] == ["user:ada"]
+
+
+async def test_sound_log_verifies(lab: AuthorityLab, olga: LabSignIn, session: str) -> None:
+    report = await verify_audit(lab.services, olga.caller)
+    assert (report.ok, report.entries, report.problem) == (True, 2, "")
+    assert (await lab.events("audit.verified"))[0].fields["result"] == "sound"
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    wanted=st.dictionaries(
+        st.sampled_from(["since", "until", "person", "resource", "session", "type", "before", "limit"]),
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
+    )
+)
+async def test_any_query_is_answered_or_refused(lab: AuthorityLab, olga: LabSignIn, wanted: dict[str, str]) -> None:
+    with contextlib.suppress(Invalid):
+        await search_audit(lab.services, olga.caller, Search(wanted))
+
+
+async def test_authorities_show_public_halves_only(lab: AuthorityLab) -> None:
+    shown = await authorities(lab.services)
+    assert shown.pin == lab.services.keys.pin
+    assert len(shown.items) >= 8
+    assert all("PRIVATE" not in one.public for one in shown.items)

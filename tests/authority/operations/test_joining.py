@@ -1,0 +1,174 @@
+"""Gateways join by a one-time token, under names that are names, and renew their own certificate only."""
+
+import asyncio
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from tests.support.authorities import ed25519_key
+from tests.support.authority_lab import PEER, AuthorityLab, LabSignIn
+from tests.support.enrolments import client_keys
+
+from doorward.api.bodies.administration import IssueToken, JoinedGateway, JoinGateway, NodeSetup
+from doorward.api.bodies.gateway_calls import MintFaces, RenewIdentity
+from doorward.authority.callers import Peer
+from doorward.authority.identify import Identifier
+from doorward.authority.operations.faces import NotItsName, may_show, mint_faces
+from doorward.authority.operations.joining import issue_token, join_gateway, renew_identity
+from doorward.authority.operations.nodes import node_setup
+from doorward.authority.operations.tokens import TokenRefused
+from doorward.authority.rights import NoRight
+from doorward.base.errors import Conflict, DoorwardError, Invalid
+from doorward.domain.certificates.ssh_check import check_face_certificate
+from doorward.wire.ssh.certificate import parse_certificate
+
+REQUEST = client_keys().x509_request_pem
+NAMES = frozenset({"gw.example", "127.0.0.1"})
+
+
+@pytest.fixture
+async def admin(lab: AuthorityLab) -> LabSignIn:
+    return await lab.signed_in("ada", "admin")
+
+
+async def token_for(lab: AuthorityLab, admin: LabSignIn, name: str = "gw2") -> str:
+    return (await issue_token(lab.services, admin.caller, IssueToken("gateway", name))).token
+
+
+async def join(lab: AuthorityLab, token: str, *names: str, request: str = REQUEST) -> JoinedGateway:
+    return await join_gateway(lab.services, PEER, JoinGateway(token, list(names or ("gw2.example",)), request))
+
+
+def leaf_of(chain_pem: str) -> bytes:
+    return x509.load_pem_x509_certificates(chain_pem.encode())[0].public_bytes(Encoding.DER)
+
+
+async def test_joined_gateway_is_known_by_its_certificate(lab: AuthorityLab, admin: LabSignIn) -> None:
+    joined = await join(lab, await token_for(lab, admin))
+    caller = await Identifier(lab.services).gateway(Peer("192.0.2.91", leaf_of(joined.x509_chain_pem)))
+    assert (caller.gateway_id, caller.name) == (joined.gateway_id, "gw2")
+    (noted,) = await lab.events("gateway.joined")
+    assert noted.fields["names"] == ["gw2.example"]
+
+
+async def test_token_works_once_and_for_ten_minutes(lab: AuthorityLab, admin: LabSignIn) -> None:
+    token = await token_for(lab, admin)
+    results = await asyncio.gather(*(join(lab, token) for _ in range(4)), return_exceptions=True)
+    assert sum(isinstance(one, JoinedGateway) for one in results) == 1
+    late = await token_for(lab, admin, "gw3")
+    lab.advance(minutes=10)
+    with pytest.raises(TokenRefused):
+        await join(lab, late)
+
+
+async def test_nodes_token_lets_no_gateway_in(lab: AuthorityLab, admin: LabSignIn) -> None:
+    await lab.node("web")
+    script = (await node_setup(lab.services, admin.caller, "web", NodeSetup(["root"], "https://a.example"))).script
+    token = script.split("DOORWARD_TOKEN=")[1].split("\n")[0].strip("'")
+    with pytest.raises(TokenRefused):
+        await join(lab, token)
+
+
+@pytest.mark.parametrize("name", ["", "A.example", "*.example", "a b", "gw2.example.", "-x", "::0001", "a/b", "x" * 64])
+async def test_name_that_is_none_spends_nothing(lab: AuthorityLab, admin: LabSignIn, name: str) -> None:
+    token = await token_for(lab, admin)
+    with pytest.raises(Invalid):
+        await join(lab, token, name)
+    await join(lab, token)
+
+
+@pytest.mark.parametrize("request_pem", ["", "no request", REQUEST.replace("REQUEST", "CERTIFICATE")])
+async def test_request_that_is_none_spends_nothing(lab: AuthorityLab, admin: LabSignIn, request_pem: str) -> None:
+    token = await token_for(lab, admin)
+    with pytest.raises(Invalid):
+        await join(lab, token, request=request_pem)
+    await join(lab, token)
+
+
+async def test_name_of_a_gateway_is_given_once(lab: AuthorityLab, admin: LabSignIn) -> None:
+    first, second = await token_for(lab, admin), await token_for(lab, admin)
+    await join(lab, first)
+    with pytest.raises(DoorwardError):
+        await join(lab, second)
+    with pytest.raises(Conflict):
+        await token_for(lab, admin)
+    with pytest.raises(Conflict):
+        await token_for(lab, admin, "gw")
+
+
+async def test_tokens_are_for_gateways_and_for_those_who_may(lab: AuthorityLab, admin: LabSignIn) -> None:
+    for kind in ("node", "", "Gateway"):
+        with pytest.raises(Invalid):
+            await issue_token(lab.services, admin.caller, IssueToken(kind, "x"))
+    with pytest.raises(Invalid):
+        await issue_token(lab.services, admin.caller, IssueToken("gateway", "No Name"))
+    olga = await lab.signed_in("olga", "auditor")
+    with pytest.raises(NoRight):
+        await token_for(lab, olga)
+
+
+async def test_renewed_certificate_is_the_same_gateways(lab: AuthorityLab) -> None:
+    renewed = await renew_identity(lab.services, lab.gateway, RenewIdentity(REQUEST))
+    caller = await Identifier(lab.services).gateway(Peer("192.0.2.91", leaf_of(renewed.x509_chain_pem)))
+    assert caller.gateway_id == lab.gateway.gateway_id
+
+
+async def test_clock_behind_the_log_joins_and_shows_nothing(lab: AuthorityLab, admin: LabSignIn) -> None:
+    token = await token_for(lab, admin)
+    lab.services.clock_guard.look(0, 3_000_000)
+    for call in (
+        join(lab, token),
+        renew_identity(lab.services, lab.gateway, RenewIdentity(REQUEST)),
+        mint_faces(lab.services, lab.gateway, MintFaces(b"", ["gw.example"])),
+    ):
+        with pytest.raises(DoorwardError) as caught:
+            await call
+        assert caught.value.code == "clock_behind"
+
+
+class TestFaces:
+    @pytest.mark.parametrize("name", ["gw.example", "127.0.0.1", "web.dw", "a.dw", "no-such-node.dw", "x" * 63 + ".dw"])
+    def test_own_names_and_any_nodes_may_be_shown(self, name: str) -> None:
+        assert may_show(name, NAMES, "dw")
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "",
+            "dw",
+            ".dw",
+            "web",
+            "web.dw.",
+            "web.db.dw",
+            "WEB.dw",
+            "web.DW",
+            "-web.dw",
+            "web-.dw",
+            "web.dwx",
+            "other.example",
+            "x.gw.example",
+            "web\n.dw",
+            "web.dw\n",
+            "x" * 64 + ".dw",
+            "*.dw",
+            "authority.example",
+        ],
+    )
+    def test_nothing_else_may_be_shown(self, name: str) -> None:
+        assert not may_show(name, NAMES, "dw")
+
+    async def test_known_and_unknown_nodes_are_minted_alike(self, lab: AuthorityLab) -> None:
+        await lab.node("web")
+        faces = await mint_faces(lab.services, lab.gateway, MintFaces(ed25519_key(5)[1], ["web.dw", "nowhere.dw"]))
+        for name, blob in zip(["web.dw", "nowhere.dw"], faces.certificates, strict=True):
+            found = check_face_certificate(parse_certificate(blob), lab.services.keys.face_host, lab.clock.now())
+            assert (found.name, found.gateway_id) == (name, lab.gateway.gateway_id)
+
+    async def test_one_name_that_is_not_its_own_gives_none_at_all(self, lab: AuthorityLab) -> None:
+        await lab.add_gateway("other", "other.example")
+        with pytest.raises(NotItsName):
+            await mint_faces(lab.services, lab.gateway, MintFaces(ed25519_key(5)[1], ["gw.example", "other.example"]))
+
+    async def test_key_that_is_none_is_refused(self, lab: AuthorityLab) -> None:
+        with pytest.raises(Invalid):
+            await mint_faces(lab.services, lab.gateway, MintFaces(b"no key", ["gw.example"]))
