@@ -1,4 +1,4 @@
-"""All that touches asyncssh's private parts, in one file.
+"""All that touches asyncssh's private parts: connections here, channels in `asyncssh_channels`.
 
 asyncssh carries packets: key exchange, encryption, windows. What it decides on its own is taken out here: user
 authentication (its hooks run before a signature is checked, and it never asks for two factors), channel types, global
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from asyncssh.auth import ClientAuth
-from asyncssh.channel import SSHChannel
 from asyncssh.connection import (
     SSHClientConnection,
     SSHClientConnectionOptions,
@@ -24,11 +23,7 @@ from asyncssh.connection import (
     SSHServerConnectionOptions,
 )
 from asyncssh.constants import (
-    EXTENDED_DATA_STDERR,
-    MSG_CHANNEL_FAILURE,
     MSG_CHANNEL_OPEN,
-    MSG_CHANNEL_REQUEST,
-    MSG_CHANNEL_SUCCESS,
     MSG_GLOBAL_REQUEST,
     MSG_IGNORE,
     MSG_REQUEST_FAILURE,
@@ -40,27 +35,29 @@ from asyncssh.misc import HostKeyNotVerifiable, PermissionDenied, ProtocolError
 from asyncssh.packet import Boolean, NameList, SSHPacket, String, UInt32
 from asyncssh.public_key import SSHKey, SSHKeyPair
 
+from doorward.gateway.ssh.asyncssh_channels import PACKET_BYTES, WINDOW_BYTES, ChannelEnd, RelayChannel
 from doorward.net import quickack
 
 MSG_USERAUTH_PK_OK: Final = 60
 MSG_USERAUTH_INFO_REQUEST: Final = 60
 MSG_USERAUTH_INFO_RESPONSE: Final = 61
 
-WINDOW_BYTES: Final = 2 * 1024 * 1024
-"""How much a peer may send on a channel before we have passed it on: bounds memory per channel and direction."""
-PACKET_BYTES: Final = 32_768
 PEER_PACKET_BYTES_MIN: Final = 256
 """Below this a peer's packet size only makes us send a storm of tiny packets."""
-CHANNEL_BUFFER_BYTES: Final = 256 * 1024
 TRANSPORT_BUFFER_BYTES: Final = 512 * 1024
 BITE_BYTES: Final = 48 * 1024
 READS_ACKNOWLEDGED_AT_ONCE: Final = 48
 """Enough reads for both handshakes and the opening of the first channel."""
 FAREWELL_SECONDS: Final = 1.0
 """How long a peer may take to read why it was disconnected."""
+GLOBAL_REQUESTS_WAITING_MAX: Final = 256
+"""Global requests of one peer that wait for their answer."""
 EXTENSION_HOSTBOUND: Final = b"publickey-hostbound@openssh.com"
 
-PacketHandler = Callable[[Any, int, int, SSHPacket], Any]
+GlobalAnswer = bytes | None
+"""What an answer to a global request carries; None says no."""
+GlobalVerdict = bool | Callable[[], Awaitable[GlobalAnswer]]
+"""An answer at once, or how to come by one; answers leave in the order of the requests (RFC 4254 section 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,116 +68,16 @@ class Refusal:
     code: int = 1
 
 
-class ChannelEnd(Protocol):
-    """Our side of one channel: what arrives on it. Nothing here may raise; a raise ends the whole connection."""
-
-    def connection_made(self, chan: Any) -> None: ...
-    def connection_lost(self, exc: Exception | None) -> None: ...
-    def data_received(self, data: bytes, datatype: int | None) -> None: ...
-    def eof_received(self) -> bool: ...
-    def pause_writing(self) -> None: ...
-    def resume_writing(self) -> None: ...
-    def request_received(self, name: bytes, data: bytes, *, want_reply: bool) -> None: ...
-    def response_received(self, *, ok: bool) -> None: ...
-
-
 class ConnectionOwner(Protocol):
     """Who decides for one connection. Nothing here may raise."""
 
     async def sign_in_request(self, payload: bytes) -> None: ...
     async def sign_in_response(self, payload: bytes) -> None: ...
     def channel_requested(self, kind: bytes, data: bytes) -> "Refusal | Callable[[], Awaitable[ChannelEnd]]": ...
-    def global_request_received(self, name: bytes, data: bytes) -> bool: ...
+    def global_request_received(self, name: bytes, data: bytes) -> GlobalVerdict: ...
     def connection_ready(self) -> None: ...
     def connection_gone(self, error: Exception | None) -> None: ...
     def writing_blocked(self, *, blocked: bool) -> None: ...
-
-
-class RelayChannel(SSHChannel[bytes]):
-    """A channel of either side whose requests go to its end unread, in both directions and in order."""
-
-    _read_datatypes = {EXTENDED_DATA_STDERR}  # noqa: RUF012  (asyncssh declares it so)
-    _write_datatypes = {EXTENDED_DATA_STDERR}  # noqa: RUF012
-
-    def __init__(self, conn: SSHConnection, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(conn, loop, None, "strict", WINDOW_BYTES, PACKET_BYTES)
-        self._recv_paused = False
-        self._after_data: deque[Callable[[], None]] = deque()
-        self._send_high_water = CHANNEL_BUFFER_BYTES
-        self._send_low_water = CHANNEL_BUFFER_BYTES // 4
-
-    async def open_towards_peer(self, end: ChannelEnd, kind: bytes, data: bytes) -> bytes:
-        """Open it; the answer is what the confirmation carried. `ChannelOpenError` when the peer refuses."""
-        self._session = end  # type: ignore[assignment]
-        packet = await self._open(kind, data)
-        end.connection_made(self)
-        return packet.get_remaining_payload()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether data can still be sent."""
-        return self._send_state == "open"
-
-    @property
-    def has_unread(self) -> bool:
-        """Whether data waits for reading to go on."""
-        return bool(self._recv_buf)
-
-    @property
-    def buffered_bytes(self) -> int:
-        """How much waits in memory, both directions."""
-        return self._send_buf_len + sum(len(data) for data, _ in self._recv_buf)
-
-    def request(self, name: bytes, data: bytes, *, want_reply: bool) -> None:
-        """Send a channel request; a reply comes to the end's `response_received`, in order."""
-        self.send_packet(MSG_CHANNEL_REQUEST, String(name), Boolean(want_reply), data)
-
-    def respond(self, *, ok: bool) -> None:
-        """Answer the oldest unanswered request."""
-        if self._send_state not in {"close_pending", "closed"}:
-            self.send_packet(MSG_CHANNEL_SUCCESS if ok else MSG_CHANNEL_FAILURE)
-
-    def after_data(self, action: Callable[[], None]) -> None:
-        """Do it once all that was written has left, at once when nothing waits."""
-        if self._send_buf:
-            self._after_data.append(action)
-        else:
-            action()
-
-    def close(self) -> None:
-        """Close once all that was written, and what waits behind it, has left."""
-        if self._after_data:
-            self._after_data.append(super().close)
-        else:
-            super().close()
-
-    def _flush_send_buf(self) -> None:
-        super()._flush_send_buf()
-        while self._after_data and not self._send_buf:
-            self._after_data.popleft()()
-
-    def _process_request(self, _kind: int, _number: int, packet: SSHPacket) -> None:
-        if self._recv_state not in {"open", "eof_pending", "eof"}:
-            raise ProtocolError("Channel not open")
-        name = packet.get_string()
-        want_reply = packet.get_boolean()
-        if self._session is not None:
-            self._session.request_received(name, packet.get_remaining_payload(), want_reply=want_reply)  # type: ignore[attr-defined]
-
-    def _process_response(self, kind: int, _number: int, packet: SSHPacket) -> None:
-        packet.check_end()
-        if self._session is not None:
-            self._session.response_received(ok=kind == MSG_CHANNEL_SUCCESS)  # type: ignore[attr-defined]
-
-    def _log_packet(self, *_unused: object) -> None:
-        """asyncssh describes every packet before it asks whether anybody reads logs."""
-
-    _packet_handlers = {  # noqa: RUF012
-        **SSHChannel._packet_handlers,
-        MSG_CHANNEL_REQUEST: _process_request,
-        MSG_CHANNEL_SUCCESS: _process_response,
-        MSG_CHANNEL_FAILURE: _process_response,
-    }
 
 
 class _OwnedConnection(SSHConnection):
@@ -190,6 +87,7 @@ class _OwnedConnection(SSHConnection):
     _reads_left: int = READS_ACKNOWLEDGED_AT_ONCE
     _socket: socket.socket | None = None
     _is_leaving = False
+    _global_requests: "deque[_GlobalRequest]"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._socket = transport.get_extra_info("socket")
@@ -223,10 +121,15 @@ class _OwnedConnection(SSHConnection):
         if pkttype != MSG_IGNORE:
             super().send_packet(pkttype, *args, handler=handler)
 
-    def new_channel(self) -> RelayChannel:
+    def new_channel(self, window_bytes: int = WINDOW_BYTES) -> RelayChannel:
         """A channel on this connection; `ChannelOpenError` when the connection is gone."""
         self._update_recv_pktlen(PACKET_BYTES)
-        return RelayChannel(self, self._loop)
+        return RelayChannel(self, self._loop, window_bytes)
+
+    async def ask_globally(self, name: bytes, data: bytes) -> GlobalAnswer:
+        """Send a global request and wait for its answer."""
+        kind, packet = await self._make_global_request(name, data)
+        return packet.get_remaining_payload() if kind == MSG_REQUEST_SUCCESS else None
 
     def farewell(self, code: int, line: str) -> None:
         """Disconnect with a reason, and nothing after it.
@@ -278,9 +181,38 @@ class _OwnedConnection(SSHConnection):
     def _global_request(self, _kind: int, _number: int, packet: SSHPacket) -> None:
         name = packet.get_string()
         want_reply = packet.get_boolean()
-        ok = self.owner.global_request_received(name, packet.get_remaining_payload())
-        if want_reply:
-            self.send_packet(MSG_REQUEST_SUCCESS if ok else MSG_REQUEST_FAILURE)
+        if len(self._global_requests) >= GLOBAL_REQUESTS_WAITING_MAX:
+            raise ProtocolError("Too many global requests at once")
+        verdict = self.owner.global_request_received(name, packet.get_remaining_payload())
+        waiting = _GlobalRequest(want_reply)
+        self._global_requests.append(waiting)
+        if isinstance(verdict, bool):
+            self._answer_globally(waiting, b"" if verdict else None)
+        else:
+            self.create_task(self._answer_later(waiting, verdict))
+
+    async def _answer_later(self, waiting: "_GlobalRequest", ask: Callable[[], Awaitable[GlobalAnswer]]) -> None:
+        self._answer_globally(waiting, await ask())
+
+    def _answer_globally(self, answered: "_GlobalRequest", answer: GlobalAnswer) -> None:
+        answered.is_answered, answered.answer = True, answer
+        while self._global_requests and self._global_requests[0].is_answered:
+            first = self._global_requests.popleft()
+            if not first.want_reply or self.is_down:
+                continue
+            if first.answer is None:
+                self.send_packet(MSG_REQUEST_FAILURE)
+            else:
+                self.send_packet(MSG_REQUEST_SUCCESS, first.answer)
+
+
+@dataclass(slots=True)
+class _GlobalRequest:
+    """One that was received, until its turn to be answered."""
+
+    want_reply: bool
+    is_answered: bool = False
+    answer: GlobalAnswer = None
 
 
 class UserConnection(_OwnedConnection, SSHServerConnection):
@@ -291,6 +223,7 @@ class UserConnection(_OwnedConnection, SSHServerConnection):
     ) -> None:
         super().__init__(loop, options)
         self.owner = owner
+        self._global_requests = deque()
         self._extensions_to_send[EXTENSION_HOSTBOUND] = b"0"
 
     @property
@@ -386,6 +319,7 @@ class NodeConnection(_OwnedConnection, SSHClientConnection):
     ) -> None:
         super().__init__(loop, options, wait="auth")
         self.owner = owner
+        self._global_requests = deque()
         self._our_key = key
         self._check_host = check_host
         self._was_tried = False

@@ -18,7 +18,8 @@ from doorward.gateway.parts import GatewayParts
 from doorward.gateway.recorder.failures import RecorderFailed
 from doorward.gateway.reports import SessionReports
 from doorward.gateway.ssh import lines
-from doorward.gateway.ssh.asyncssh_internals import ChannelEnd, Refusal, UserConnection
+from doorward.gateway.ssh.asyncssh_channels import ChannelEnd
+from doorward.gateway.ssh.asyncssh_internals import Refusal, UserConnection
 from doorward.gateway.ssh.keys import MemoryKey
 from doorward.gateway.ssh.session import DISCONNECT_BY_APPLICATION, SshSession
 from doorward.gateway.ssh.sign_in import AcceptOffer, AskCode, Code, Disconnect, Fail, Outcome, Proven, SignIn

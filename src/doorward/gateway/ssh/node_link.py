@@ -27,7 +27,8 @@ from doorward.domain.certificates.refusals import CertificateExpired, Certificat
 from doorward.domain.certificates.ssh_check import check_host_certificate
 from doorward.domain.sessions.states import EndReason
 from doorward.gateway.ssh import algorithms
-from doorward.gateway.ssh.asyncssh_internals import ChannelEnd, NodeConnection, Refusal
+from doorward.gateway.ssh.asyncssh_channels import ChannelEnd
+from doorward.gateway.ssh.asyncssh_internals import NodeConnection, Refusal
 from doorward.gateway.ssh.asyncssh_setup import connect_to_node, host_key_of
 from doorward.gateway.ssh.keys import MemoryKey
 from doorward.net.dial import connect_tcp

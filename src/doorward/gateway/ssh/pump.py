@@ -14,7 +14,7 @@ from doorward.base.errors import DoorwardError
 from doorward.domain.recording.frames import Body, FrameType, StreamClosed
 from doorward.domain.recording.levels import Content
 from doorward.gateway.relays.ssh import REFUSED_STATUS, ChannelRelay, Forward, Open, Refuse
-from doorward.gateway.ssh.asyncssh_internals import RelayChannel
+from doorward.gateway.ssh.asyncssh_channels import RelayChannel
 from doorward.wire.ssh.fields import encode_uint32
 
 STDERR: Final = 1

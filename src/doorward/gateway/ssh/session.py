@@ -26,7 +26,8 @@ from doorward.gateway.relays.ssh import ChannelRelay, Open, Refuse, SshRelay
 from doorward.gateway.reports import SessionReports
 from doorward.gateway.sessions import Control, Sight
 from doorward.gateway.ssh import lines, notes
-from doorward.gateway.ssh.asyncssh_internals import ChannelEnd, NodeConnection, Refusal, UserConnection
+from doorward.gateway.ssh.asyncssh_channels import ChannelEnd
+from doorward.gateway.ssh.asyncssh_internals import NodeConnection, Refusal, UserConnection
 from doorward.gateway.ssh.keys import MemoryKey
 from doorward.gateway.ssh.node_link import LinkFailed, NodeLink
 from doorward.gateway.ssh.pump import Hold, Pump
