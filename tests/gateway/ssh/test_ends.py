@@ -1,6 +1,7 @@
 """How sessions end: on order, by time, with the node, with the recorder, with the authority; once, with a line."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -247,12 +248,11 @@ async def test_a_node_that_is_down_is_named(lab: Lab) -> None:
 
 async def test_a_node_that_accepts_and_says_nothing_is_given_up(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("doorward.gateway.ssh.node_link.HANDSHAKE_SECONDS", 0.5)
-    server = await asyncio.start_server(lambda _reader, _writer: asyncio.sleep(60), "127.0.0.1", 0)
-    lab.node.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    result = await lab.ssh("true")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        lab.node.address = f"127.0.0.1:{silent.getsockname()[1]}"
+        result = await lab.ssh("true")
     assert "did not finish the handshake in time" in result.stderr_text
     await ended(lab, "upstream_closed")
-    server.close()
 
 
 @pytest.mark.parametrize("shown", ["another node's certificate", "a plain key"])
