@@ -36,4 +36,4 @@ class Passwords:
             self._hasher.verify(stored or self._decoy, password)
         except (VerificationError, InvalidHashError):
             return False
-        return stored is not None
+        return bool(stored)

@@ -15,6 +15,7 @@ from doorward.base.clock import Clock
 KEYS_MAX: Final = 10_000
 SOURCES_MAX: Final = 1_000
 NAMES_SAMPLED: Final = 5
+NAME_CHARACTERS_MAX: Final = 64
 FREE_FAILURES: Final = 5
 FIRST_WAIT_SECONDS: Final = 1.0
 WAIT_MAX_SECONDS: Final = 300.0
@@ -47,6 +48,8 @@ def network_of(source: str) -> str:
         address = ipaddress.ip_address(source)
     except ValueError:
         return "unknown"
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped  # how an IPv4 client looks to a socket that takes both
     prefix = 24 if address.version == 4 else 56
     return str(ipaddress.ip_network((address, prefix), strict=False))
 
@@ -101,5 +104,6 @@ class SignInThrottle:
         summary.attempts += 1
         summary.last = now
         summary.reasons[reason] += 1
-        if len(summary.names) < NAMES_SAMPLED and account not in summary.names:
-            summary.names.append(account[:64])
+        shown = account[:NAME_CHARACTERS_MAX]
+        if len(summary.names) < NAMES_SAMPLED and shown not in summary.names:
+            summary.names.append(shown)

@@ -1,0 +1,39 @@
+"""One ring wakes everyone who waits, and nobody waits for ever."""
+
+import asyncio
+
+from doorward.authority.bell import Bell
+
+
+async def test_ring_wakes_all_who_wait() -> None:
+    bell = Bell()
+    waiting = [asyncio.create_task(bell.wait(60)) for _ in range(20)]
+    await asyncio.sleep(0)
+    bell.ring()
+    async with asyncio.timeout(1):
+        for one in waiting:
+            await one
+
+
+async def test_who_waits_later_waits_for_the_next_ring() -> None:
+    bell = Bell()
+    bell.ring()
+    waiting = asyncio.create_task(bell.wait(60))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    bell.ring()
+    async with asyncio.timeout(1):
+        await waiting
+
+
+async def test_without_a_ring_waiting_ends_by_itself() -> None:
+    async with asyncio.timeout(1):
+        await Bell().wait(0.01)
+
+
+async def test_cancelled_waiter_stays_cancelled() -> None:
+    waiting = asyncio.create_task(Bell().wait(60))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()

@@ -1,0 +1,142 @@
+"""Back-off before anyone is known: it grows, it forgets, and its memory is bounded."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from doorward.authority import throttle as module
+from doorward.authority.throttle import FREE_FAILURES, WAIT_MAX_SECONDS, SignInThrottle, network_of
+from doorward.base.clock import ManualClock
+
+SOURCE = "192.0.2.7"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def throttle(clock: ManualClock) -> SignInThrottle:
+    return SignInThrottle(clock)
+
+
+def fail(throttle: SignInThrottle, times: int, account: str = "bob", source: str = SOURCE) -> None:
+    for _ in range(times):
+        throttle.failed(account, source, "password")
+
+
+def test_first_failures_cost_nothing(throttle: SignInThrottle) -> None:
+    fail(throttle, FREE_FAILURES)
+    assert throttle.wait_seconds("bob", SOURCE) == 0
+
+
+def test_wait_doubles_with_each_failure_up_to_a_limit(throttle: SignInThrottle) -> None:
+    fail(throttle, FREE_FAILURES)
+    waits = []
+    for _ in range(12):
+        fail(throttle, 1)
+        waits.append(throttle.wait_seconds("bob", SOURCE))
+    assert waits[:5] == [1, 2, 4, 8, 16]
+    assert max(waits) == waits[-1] == WAIT_MAX_SECONDS
+
+
+def test_wait_passes(throttle: SignInThrottle, clock: ManualClock) -> None:
+    fail(throttle, FREE_FAILURES + 3)
+    clock.advance(timedelta(seconds=4))
+    assert throttle.wait_seconds("bob", SOURCE) == 0
+
+
+def test_wall_clock_set_back_shortens_and_lengthens_nothing(throttle: SignInThrottle, clock: ManualClock) -> None:
+    fail(throttle, FREE_FAILURES + 3)
+    clock.set_wall(clock.now() + timedelta(days=365))
+    assert throttle.wait_seconds("bob", SOURCE) == 4
+
+
+def test_account_is_counted_without_regard_to_case(throttle: SignInThrottle) -> None:
+    fail(throttle, 3, "bob")
+    fail(throttle, 3, "BOB")
+    assert throttle.wait_seconds("Bob", SOURCE) > 0
+
+
+def test_neighbours_share_a_count_and_strangers_do_not(throttle: SignInThrottle) -> None:
+    fail(throttle, FREE_FAILURES + 1)
+    assert throttle.wait_seconds("bob", "192.0.2.200") > 0
+    assert throttle.wait_seconds("bob", "192.0.3.7") == 0
+    assert throttle.wait_seconds("carol", SOURCE) == 0
+
+
+def test_success_clears_its_own_key_only(throttle: SignInThrottle) -> None:
+    fail(throttle, FREE_FAILURES + 1, "bob")
+    fail(throttle, FREE_FAILURES + 1, "carol")
+    throttle.succeeded("bob", SOURCE)
+    assert throttle.wait_seconds("bob", SOURCE) == 0
+    assert throttle.wait_seconds("carol", SOURCE) > 0
+
+
+def test_failures_are_forgotten_after_an_hour(throttle: SignInThrottle, clock: ManualClock) -> None:
+    fail(throttle, FREE_FAILURES)
+    clock.advance(timedelta(hours=1, seconds=1))
+    fail(throttle, 1)
+    assert throttle.wait_seconds("bob", SOURCE) == 0
+
+
+def test_memory_is_bounded(throttle: SignInThrottle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEYS_MAX", 50)
+    monkeypatch.setattr(module, "SOURCES_MAX", 20)
+    for number in range(500):
+        throttle.failed(f"user{number}", f"10.{number // 250}.{number % 250}.1", "password")
+    assert len(throttle._failures) == 50
+    summaries = throttle.take_summaries(everything=True)
+    assert len(summaries) <= 21
+    assert sum(one.attempts for one in summaries) == 500
+
+
+def test_summary_counts_reasons_and_samples_few_names(throttle: SignInThrottle, clock: ManualClock) -> None:
+    for number in range(9):
+        throttle.failed(f"user{number}" + "x" * 100, SOURCE, "password" if number % 3 else "code")
+    clock.advance(timedelta(minutes=1))
+    (summary,) = throttle.take_summaries()
+    assert (summary.attempts, dict(summary.reasons)) == (9, {"code": 3, "password": 6})
+    assert len(summary.names) == 5
+    assert all(len(name) <= 64 for name in summary.names)
+    assert throttle.take_summaries() == []
+
+
+def test_one_long_name_is_sampled_once(throttle: SignInThrottle) -> None:
+    fail(throttle, 4, "x" * 100)
+    (summary,) = throttle.take_summaries(everything=True)
+    assert summary.names == ["x" * 64]
+
+
+@pytest.mark.parametrize(
+    ("source", "network"),
+    [
+        ("192.0.2.7", "192.0.2.0/24"),
+        ("::ffff:192.0.2.7", "192.0.2.0/24"),
+        ("2001:db8:1:2ff::1", "2001:db8:1:200::/56"),
+        ("fe80::1%eth0", "fe80::/56"),
+        ("local", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_network_of_an_address(source: str, network: str) -> None:
+    assert network_of(source) == network
+
+
+@given(st.one_of(st.ip_addresses().map(str), st.text(max_size=50)))
+def test_any_source_has_a_network(source: str) -> None:
+    assert network_of(source)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.sampled_from(["bob", "carol"]), st.sampled_from([SOURCE, "198.51.100.1"]))))
+def test_wait_of_one_key_depends_on_its_own_failures_alone(attempts: list[tuple[str, str]]) -> None:
+    both, alone = SignInThrottle(ManualClock()), SignInThrottle(ManualClock())
+    for account, source in attempts:
+        both.failed(account, source, "password")
+        if (account, source) == ("bob", SOURCE):
+            alone.failed(account, source, "password")
+    assert both.wait_seconds("bob", SOURCE) == alone.wait_seconds("bob", SOURCE)
