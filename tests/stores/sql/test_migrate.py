@@ -37,7 +37,7 @@ async def test_the_triggers_in_the_database_are_those_that_the_table_of_moves_ma
 
 
 async def test_migrating_again_does_nothing(store: SqlStore) -> None:
-    assert await store.write(lambda tx: migrate(tx.connection)) == ("0002", "0002")
+    assert await store.write(lambda tx: migrate(tx.connection)) == ("0003", "0003")
 
 
 async def test_tables_of_a_newer_version_are_left_alone(database_path: Path) -> None:

@@ -36,6 +36,7 @@ class OpenSession(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `session_public_key` is the blob of the Ed25519 key that the gateway made for this session in memory. `source` is
     the address of the outer socket. `factor_code` is a time-based code typed for this very session, when one was owed.
+    `face` is the certificate that was shown; it is believed only where the proof binds none and names no node.
     """
 
     proof: Proof
@@ -43,6 +44,21 @@ class OpenSession(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: Text
     client_version: Text = ""
     factor_code: Annotated[str, Meta(max_length=16)] | None = None
+    face: Blob | None = None
+
+
+class OpenJump(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ask whether a jump connection may stay: the proof of a sign-in under a bare name, which opens no session."""
+
+    proof: Proof
+    source: Text
+
+
+class Jump(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose connection it is; sessions inside must be the same user's. It may stay for `remaining_seconds`."""
+
+    user_id: Text
+    remaining_seconds: float
 
 
 class SessionPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

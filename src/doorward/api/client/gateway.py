@@ -17,9 +17,11 @@ import msgspec
 from doorward.api.bodies.gateway_calls import (
     Faces,
     GatewayTrust,
+    Jump,
     Lease,
     MintFaces,
     Note,
+    OpenJump,
     OpenSession,
     RecordingSize,
     RenewedIdentity,
@@ -90,6 +92,10 @@ class HttpControlPlane:
     async def open_session(self, wanted: OpenSession) -> SessionPlan:
         """A decision on a user's proof."""
         return await self._ask("POST", "/sessions", wanted, SessionPlan)
+
+    async def open_jump(self, wanted: OpenJump) -> Jump:
+        """Whose connection a jump is."""
+        return await self._ask("POST", "/jumps", wanted, Jump)
 
     async def session_started(self, session_id: str, started: SessionStarted) -> None:
         """The node let us in."""

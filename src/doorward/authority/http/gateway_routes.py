@@ -13,8 +13,10 @@ from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 from doorward.api.bodies.gateway_calls import (
     Faces,
     GatewayTrust,
+    Jump,
     Lease,
     MintFaces,
+    OpenJump,
     OpenSession,
     RecordingSize,
     RenewedIdentity,
@@ -28,7 +30,7 @@ from doorward.api.bodies.gateway_calls import (
 )
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.http.access import ACCESS, CALLER_KEY, Access
-from doorward.authority.operations import contact, faces, joining, open_session, recordings, session_life
+from doorward.authority.operations import contact, faces, joining, jumps, open_session, recordings, session_life
 from doorward.authority.services import Services
 from doorward.base.errors import Invalid, Refused
 
@@ -61,6 +63,10 @@ def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:  # noqa: C
     @post("/v1/gateway/sessions", opt=_OPT, status_code=HTTP_200_OK)
     async def open_one(request: AnyRequest, data: JSONBody[OpenSession]) -> SessionPlan:
         return await open_session.open_session(services, gateway_of(request), data)
+
+    @post("/v1/gateway/jumps", opt=_OPT, status_code=HTTP_200_OK)
+    async def open_jump(request: AnyRequest, data: JSONBody[OpenJump]) -> Jump:
+        return await jumps.open_jump(services, gateway_of(request), data)
 
     @post("/v1/gateway/sessions/{session_id:str}/started", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
     async def started(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SessionStarted]) -> None:
@@ -97,6 +103,7 @@ def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:  # noqa: C
         trust,
         mint_faces,
         open_one,
+        open_jump,
         started,
         notes,
         ended,

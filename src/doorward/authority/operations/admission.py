@@ -11,7 +11,7 @@ from typing import Any, Final
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.factor_failures import count_failure, is_blocked
 from doorward.authority.noting import note
-from doorward.authority.operations.proofs import Claim
+from doorward.authority.operations.proofs import UNBOUND, Claim
 from doorward.authority.policy import PolicyView, UnknownSubject
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
@@ -39,6 +39,8 @@ _OWED: Final = {
     Unmet.TRUSTED_DEVICE: "{name} needs a trusted device",
     Unmet.SOURCE_ADDRESS: "{name} can be reached only from the address at which you signed in",
 }
+CRITICALITY: Final = "criticality"
+CRITICAL: Final = "critical"
 # No stored node has this id: ids are drawn at random and this one is not.
 _NOWHERE: Final = Target(kind="node", id="", name="", labels={})
 
@@ -59,6 +61,12 @@ class NodeUnverified(Refused):
     """Allowed, but nobody has vouched for the node's host key yet."""
 
     code = "node_unverified"
+
+
+class ProofUnbound(Refused):
+    """Allowed, but the client signed neither the node nor what it was shown, and the node is critical."""
+
+    code = "proof_unbound"
 
 
 class TooManySessions(Refused):
@@ -239,12 +247,21 @@ def _shut(tx: Transaction, asked: Asked, found: "_Found", host: NodeHost | None)
         if not tx.totp.advance(*asked.factor):
             return FactorRequired("that code was used already; wait for the next one")
         tx.failures.clear(asked.claim.identity.user_id)
+    if asked.claim.proof_kind == UNBOUND and _is_critical(found.view, name):
+        return ProofUnbound(
+            f"{name} is critical, and this ssh client signs in without saying where: "
+            "use OpenSSH 8.9 or later, or ssh LOGIN@NODE@GATEWAY"
+        )
     if host is None:
         return NodeUnverified(f"{name} is not verified yet: an administrator runs dw nodes setup {name}")
     limit = min(obligations.max_sessions, obligations.max_connections)
     if tx.sessions.live_count_of(asked.claim.identity.user_id) >= limit:
         return TooManySessions(f"you have {limit} open sessions already, which is the most that your roles permit")
     return None
+
+
+def _is_critical(view: PolicyView, node_name: str) -> bool:
+    return view.targets[view.node_names[node_name]].labels.get(CRITICALITY) == CRITICAL
 
 
 def _wrong_code(tx: Transaction, asked: Asked, user_name: str) -> FactorRequired:

@@ -24,10 +24,14 @@ class NotItsName(Refused):
 
 def may_show(name: str, own_names: frozenset[str], node_suffix: str) -> bool:
     """Whether a gateway with these names may show `name`."""
-    if name in own_names:
-        return True
+    return name in own_names or node_of_face(name, node_suffix) is not None
+
+
+def node_of_face(name: str, node_suffix: str) -> str | None:
+    """The node in `<node>.<suffix>`, known or not; None for any other name."""
     label, dot, suffix = name.partition(".")
-    return bool(dot) and suffix == node_suffix and _NODE_NAME.fullmatch(label) is not None
+    is_node = bool(dot) and suffix == node_suffix and _NODE_NAME.fullmatch(label) is not None
+    return label if is_node else None
 
 
 async def mint_faces(services: Services, caller: GatewayCaller, wanted: MintFaces) -> Faces:

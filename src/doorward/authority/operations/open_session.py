@@ -58,6 +58,8 @@ async def _open(services: Services, caller: GatewayCaller, wanted: OpenSession) 
         if earlier is not None:
             again = readmit(services, tx, earlier) if _is_retry(tx, earlier, caller, claim) else None
             return again or refuse(tx, caller, claim, "proof_used")
+        if tx.jumps.has(claim.proof_digest):
+            return refuse(tx, caller, claim, "proof_used")
         epoch = tx.revocation.read_for_open()
         failed = bool(wanted.factor_code) and step is None
         asked = Asked(claim=claim, caller=caller, session_id=identity, epoch=epoch, factor=step, failed=failed)

@@ -1,25 +1,35 @@
 """From the bytes that a user signed to a claim: who, in which SSH session, wants which account on which node.
 
-A gateway that lies (no proof, an old one, another node's, another gateway's) ends here, with an event that
-names the gateway.
+The node stands in the signed user name, `account@node`, or in the face that was signed as well: a node's own, under
+which the user name is the bare account. A gateway that lies (no proof, an old one, another node's, another gateway's)
+ends here, with an event that names the gateway.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from doorward.api.bodies.gateway_calls import OpenSession
+from doorward.api.bodies.gateway_calls import OpenJump, OpenSession, Proof
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.noting import note
+from doorward.authority.operations.faces import node_of_face
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
 from doorward.base.errors import Refused
 from doorward.domain.audit.event import Actor, Subjects
 from doorward.domain.audit.events_machines import PROOF_FAILED
 from doorward.domain.certificates.proof import ProvenSignIn, check_sign_in_proof
-from doorward.domain.certificates.ssh_check import UserIdentity
+from doorward.domain.certificates.ssh_check import FaceIdentity, UserIdentity, check_face_certificate
+from doorward.wire.errors import RemoteProtocolError
+from doorward.wire.ssh.certificate import parse_certificate
 
 NAME_CHARACTERS_MAX: Final = 255
+PLAIN: Final = "plain"
+"""The node stands in the signed user name; the client signed no face, as before OpenSSH 8.9."""
+HOSTBOUND: Final = "hostbound"
+UNBOUND: Final = "unbound"
+"""The client signed neither node nor face: the face, and with it the node, is the gateway's word."""
 
 
 class BadProof(Refused):
@@ -41,6 +51,15 @@ class Claim:
     session_key_digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a proof speaks of, and how well."""
+
+    kind: str
+    login: str = ""
+    node: str = ""
+
+
 def split_user_name(name: str) -> tuple[str, str]:
     """Account and node, split at the last `@`: `("root", "prod-web-01")`; `BadProof` for any other form."""
     login, at, node = name.rpartition("@")
@@ -50,15 +69,69 @@ def split_user_name(name: str) -> tuple[str, str]:
 
 
 async def proven_claim(services: Services, caller: GatewayCaller, wanted: OpenSession) -> Claim:
-    """The claim; a refusal is in the log, with the gateway that asked."""
+    """The claim to a session; a refusal is in the log, with the gateway that asked."""
+    key_digest = hashlib.sha256(wanted.session_public_key).hexdigest()
+
+    def place(proven: ProvenSignIn, names: frozenset[str]) -> _Place:
+        return _session_place(services, caller, proven, wanted.face, names)
+
+    return await _proven(services, caller, wanted.proof, place, source=wanted.source, key_digest=key_digest)
+
+
+async def proven_jump(services: Services, caller: GatewayCaller, wanted: OpenJump) -> Claim:
+    """The claim to a jump connection, which names no node; a refusal is in the log."""
+
+    def place(proven: ProvenSignIn, names: frozenset[str]) -> _Place:
+        if "@" in proven.user_name:
+            raise BadProof("opening a jump: the user name is a session's")
+        if proven.face is None:
+            return _Place(UNBOUND)
+        _check_gateway(proven.face, caller)
+        if proven.face.name not in names:
+            raise BadProof("opening a jump: the user saw another name")
+        return _Place(HOSTBOUND)
+
+    return await _proven(services, caller, wanted.proof, place, source=wanted.source)
+
+
+async def _proven(
+    services: Services,
+    caller: GatewayCaller,
+    proof: Proof,
+    place: Callable[[ProvenSignIn, frozenset[str]], _Place],
+    *,
+    source: str,
+    key_digest: str = "",
+) -> Claim:
+    names = await _names_of(services, caller)
     try:
-        return _claim(services, caller, wanted, await _names_of(services, caller))
+        proven = check_sign_in_proof(
+            proof.signed,
+            proof.signature,
+            user_ca_keys=services.keys.user_ssh,
+            face_ca_keys=services.keys.face_host,
+            now=services.clock.now(),
+        )
+        found = place(proven, names)
     except Refused as error:
-        reason = error.code
-        if services.gateway_limits.failed(caller.gateway_id):
-            reason = "too_many_failed_proofs"
-        await services.store.write(lambda tx: _note(tx, caller, reason, len(wanted.proof.signed)))
+        await bad_proof(services, caller, error.code, proof)
         raise BadProof("opening a session: the proof does not hold") from error
+    return Claim(
+        identity=proven.identity,
+        proof_digest=hashlib.sha256(proven.session_id).digest(),
+        proof_kind=found.kind,
+        node_name=found.node,
+        login=found.login,
+        source=source,
+        session_key_digest=key_digest,
+    )
+
+
+async def bad_proof(services: Services, caller: GatewayCaller, reason: str, proof: Proof) -> None:
+    """Note, and count, that a gateway handed over what does not prove what it asks for."""
+    if services.gateway_limits.failed(caller.gateway_id):
+        reason = "too_many_failed_proofs"
+    await services.store.write(lambda tx: _note(tx, caller, reason, len(proof.signed)))
 
 
 async def _names_of(services: Services, caller: GatewayCaller) -> frozenset[str]:
@@ -66,32 +139,35 @@ async def _names_of(services: Services, caller: GatewayCaller) -> frozenset[str]
     return frozenset(gateway.names) if gateway is not None else frozenset()
 
 
-def _claim(services: Services, caller: GatewayCaller, wanted: OpenSession, names: frozenset[str]) -> Claim:
-    proven = check_sign_in_proof(
-        wanted.proof.signed,
-        wanted.proof.signature,
-        user_ca_keys=services.keys.user_ssh,
-        face_ca_keys=services.keys.face_host,
-        now=services.clock.now(),
-    )
-    login, node_name = split_user_name(proven.user_name)
-    return Claim(
-        identity=proven.identity,
-        proof_digest=hashlib.sha256(proven.session_id).digest(),
-        proof_kind=_kind(proven, caller, names),
-        node_name=node_name,
-        login=login,
-        source=wanted.source,
-        session_key_digest=hashlib.sha256(wanted.session_public_key).hexdigest(),
-    )
+def _session_place(
+    services: Services, caller: GatewayCaller, proven: ProvenSignIn, shown: bytes | None, names: frozenset[str]
+) -> _Place:
+    has_node = "@" in proven.user_name
+    face, kind = proven.face, HOSTBOUND
+    if face is None and has_node:
+        return _Place(PLAIN, *split_user_name(proven.user_name))
+    if face is None:
+        face, kind = _said_face(services, shown), UNBOUND
+    _check_gateway(face, caller)
+    if face.name in names and has_node and kind is HOSTBOUND:
+        return _Place(kind, *split_user_name(proven.user_name))
+    node = None if face.name in names else node_of_face(face.name, services.node_suffix)
+    if node is None or has_node or not 0 < len(proven.user_name) <= NAME_CHARACTERS_MAX:
+        raise BadProof("opening a session: user name and face do not say one account on one node")
+    return _Place(kind, proven.user_name, node)
 
 
-def _kind(proven: ProvenSignIn, caller: GatewayCaller, names: frozenset[str]) -> str:
-    if proven.face is None:
-        return "plain"
-    if proven.face.gateway_id != caller.gateway_id or proven.face.name not in names:
+def _said_face(services: Services, shown: bytes | None) -> FaceIdentity:
+    try:
+        certificate = parse_certificate(shown or b"")
+    except RemoteProtocolError as error:
+        raise BadProof("opening a session: neither user name nor face says which node") from error
+    return check_face_certificate(certificate, services.keys.face_host, services.clock.now())
+
+
+def _check_gateway(face: FaceIdentity, caller: GatewayCaller) -> None:
+    if face.gateway_id != caller.gateway_id:
         raise BadProof("opening a session: the user signed in at another gateway")
-    return "hostbound"
 
 
 def _note(tx: Transaction, caller: GatewayCaller, reason: str, length: int) -> None:

@@ -46,6 +46,13 @@ Index("sessions_opened", sessions.c.opened)
 _LIVE = sessions.c.state != "ended"
 Index("sessions_live", sessions.c.gateway_id, sqlite_where=_LIVE, postgresql_where=_LIVE)
 
+jumps = Table(
+    "jumps",
+    metadata,
+    Column("proof_digest", LargeBinary, primary_key=True),
+    Column("expires", Moment, nullable=False, index=True),
+)
+
 session_cuts = Table(
     "session_cuts",
     metadata,

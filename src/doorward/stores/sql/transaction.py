@@ -6,6 +6,7 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from doorward.authority.ports import Events
+from doorward.stores.sql.jumps import SqlJumps
 from doorward.stores.sql.machines import SqlGateways, SqlJoinTokens, SqlNodeHosts
 from doorward.stores.sql.oidc import SqlIdentityLinks, SqlOidcFlows, SqlOidcSignIns
 from doorward.stores.sql.people import SqlFailures, SqlInvitations, SqlPasswords, SqlPersons, SqlTotpFactors
@@ -87,6 +88,11 @@ class SqlTransaction:
     def sessions(self) -> SqlSessions:
         """Sessions."""
         return SqlSessions(self.connection)
+
+    @cached_property
+    def jumps(self) -> SqlJumps:
+        """Proofs of jump connections."""
+        return SqlJumps(self.connection)
 
     @cached_property
     def cuts(self) -> SqlCuts:
