@@ -21,15 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def house() -> Iterator[House]:
-    """Shared; a test brings its own user, and whatever it breaks."""
-    with House.build() as built:
-        yield built
-        the_log_adds_up(built)
-
-
-@pytest.fixture(scope="module")
-def own_house() -> Iterator[House]:
-    """For tests that kill things."""
+    """Shared; a test brings its own user, and waits until what it broke is whole again."""
     with House.build() as built:
         yield built
         the_log_adds_up(built)

@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 from tests.support.house import House, eventually
+from tests.support.people import Person
 from tests.support.ports import answers
 from tests.support.processes import children_of
 from tests.support.ssh_keys import make_key
@@ -19,8 +20,8 @@ FLOOD_BYTES: Final = 60_000_000
 GROWTH_KIB_MAX: Final = 40_000
 
 
-def test_a_killed_gateway_leaves_a_recording_and_an_ended_session(own_house: House) -> None:
-    house, person = own_house, own_house.user("killed")
+def test_a_killed_gateway_leaves_a_recording_and_an_ended_session(house: House) -> None:
+    person = house.user("killed")
     old = house.installation.pid_of("gateway")
     with house.shell(person) as terminal:
         terminal.enter("echo kept-$((1))\n")
@@ -30,14 +31,14 @@ def test_a_killed_gateway_leaves_a_recording_and_an_ended_session(own_house: Hou
         os.kill(old, signal.SIGKILL)
         assert terminal.wait() == 255
     eventually(lambda: back(house, "gateway", old), "the gateway was not started again")
-    eventually(lambda: house.ssh(person, "exit 3").returncode == 3, "the new gateway serves nobody")
+    serves_again(house, person)
     seen = house.ended(session)
     assert seen["end_reason"] == "gateway_lost"
     assert "kept-1" in house.recording(session)
 
 
-def test_without_the_authority_sessions_go_on_and_none_begins(own_house: House) -> None:
-    house, person = own_house, own_house.user("going-on")
+def test_without_the_authority_sessions_go_on_and_none_begins(house: House) -> None:
+    person = house.user("going-on")
     old = house.installation.pid_of("authority")
     with house.shell(person) as terminal:
         os.kill(old, signal.SIGKILL)
@@ -47,7 +48,7 @@ def test_without_the_authority_sessions_go_on_and_none_begins(own_house: House) 
         terminal.enter("echo on-$((1))\n")
         terminal.read_until("on-1")
         eventually(lambda: back(house, "authority", old), "the authority was not started again")
-        eventually(lambda: house.ssh(person, "exit 3").returncode == 3, "new sessions do not begin again")
+        serves_again(house, person)
         terminal.enter("echo on-$((2)); exit 4\n")
         terminal.read_until("on-2")
         assert terminal.wait() == 4
@@ -56,12 +57,27 @@ def test_without_the_authority_sessions_go_on_and_none_begins(own_house: House) 
     assert "on-2" in house.recording(session)
 
 
-def test_a_killed_signer_comes_back(own_house: House) -> None:
-    house, person = own_house, own_house.user("signed")
+def test_a_killed_signer_comes_back(house: House) -> None:
+    person = house.user("signed")
     old = house.installation.pid_of("signer")
     os.kill(old, signal.SIGKILL)
     eventually(lambda: back(house, "signer", old), "the signer was not started again")
-    eventually(lambda: house.ssh(person, "exit 3").returncode == 3, "new sessions do not begin again")
+    serves_again(house, person)
+
+
+def serves_again(house: House, person: Person) -> None:
+    """New sessions begin; what ssh and the processes said last otherwise."""
+    said: list[str] = []
+
+    def begins() -> bool:
+        done = house.ssh(person, "exit 3")
+        said.append(done.stderr.decode())
+        return done.returncode == 3
+
+    try:
+        eventually(begins, "new sessions do not begin")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {said[-1]}\n{house.installation.log.read_text()[-3000:]}") from None
 
 
 def back(house: House, role: str, old: int) -> bool:
