@@ -18,7 +18,7 @@ async def test_a_task_that_fails_is_reported_and_started_again(monkeypatch: pyte
         runs.append(len(runs))
         if len(runs) == 4:
             enough.set()
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         if len(runs) == 2:
             return
         raise OSError(f"run {runs[-1]}")
@@ -38,7 +38,7 @@ async def test_cancelling_the_supervisor_cancels_the_task() -> None:
 
     async def run() -> None:
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             ended.set()
 
@@ -60,13 +60,14 @@ async def test_errors_of_short_tasks_are_reported_and_all_end_with_their_parent(
 
     async def waits() -> None:
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             ended.append("waits")
 
     async with Tasks(lambda name, error: problems.append(f"{name}: {error}")) as tasks:
         tasks.spawn(fails(), "fails")
         tasks.spawn(waits(), "waits")
-        await asyncio.sleep(0.01)
+        for _ in range(5):
+            await asyncio.sleep(0)
         assert len(tasks) == 1
     assert (problems, ended) == (["fails: broken"], ["waits"])

@@ -15,9 +15,11 @@ from doorward.api.bodies.gateway_calls import (
     Cut,
     Faces,
     GatewayTrust,
+    Jump,
     Lease,
     MintFaces,
     Note,
+    OpenJump,
     OpenSession,
     SealRecording,
     SessionEnded,
@@ -189,6 +191,18 @@ class FakeControlPlane:
             raise Conflict("this proof has opened a session before")
         self.used_ssh_sessions.add(proven.session_id)
         return self._plan(node, login, wanted)
+
+    async def open_jump(self, wanted: OpenJump) -> Jump:
+        self._present()
+        proven = check_sign_in_proof(
+            wanted.proof.signed,
+            wanted.proof.signature,
+            user_ca_keys=[self.users_ca.public_blob],
+            face_ca_keys=[self.faces_ca.public_blob],
+            now=self.clock.now(),
+        )
+        self.proofs.append(proven)
+        return Jump(proven.identity.user_id, self.remaining_seconds)
 
     def _plan(self, node: FakeNode, login: str, wanted: OpenSession) -> SessionPlan:
         session_id = SessionId(new_id(ENTROPY))

@@ -44,7 +44,7 @@ class Server:
     answers: list[tuple[int, bytes]] = field(default_factory=list)
     asked: list[tuple[str, str, bytes]] = field(default_factory=list)
     connections: int = 0
-    wait_seconds: float = 0.0
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -54,7 +54,7 @@ class Server:
                 headers = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
                 body = await reader.readexactly(int(headers.get(b"content-length", b"0")))
                 self.asked.append((method, target, body))
-                await asyncio.sleep(self.wait_seconds)
+                await self.may_answer.wait()
                 status, content = self.answers.pop(0) if self.answers else (204, b"")
                 length = b"" if status == 204 else b"content-length: %d\r\n" % len(content)
                 writer.write(b"HTTP/1.1 %d X\r\n%s\r\n" % (status, length) + content)
@@ -74,6 +74,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     )
     await (await asyncio.create_subprocess_exec(*command.split(), stderr=subprocess.DEVNULL)).wait()
     made = Server(ca=Path(f"{pem}.crt"))
+    made.may_answer.set()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made.ca, pem)
     listening = await asyncio.start_server(made.serve, LOOPBACK, 0, ssl=context)
@@ -155,10 +156,10 @@ async def test_an_authority_that_does_not_answer_is_given_up(
     server: Server, client: HttpControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CALL_SECONDS", 0.1)
-    server.wait_seconds = 0.5
+    server.may_answer.clear()
     with pytest.raises(Unavailable, match="in time"):
         await client.mint_faces(MintFaces(b"key", ["gateway"]))
-    await asyncio.sleep(0.5)
+    server.may_answer.set()
 
 
 async def test_an_authority_that_is_not_there_is_unavailable(server: Server) -> None:
