@@ -2,8 +2,8 @@
 
 `python -m benchmarks.profiled OUTPUT_DIRECTORY [SESSIONS]` opens sessions as the row `ssh_sessions_per_core_s` does and
 writes one file for each of gateway and authority: which functions were running (first table), and in which they were
-called (second table), in percent of the samples in which the process was busy. A sample is taken each millisecond, by a
-thread of the process itself.
+called (second table), in percent of the CPU time that the process used: the kernel's profiling timer says when to look.
+What other threads use is counted where they stand, or as the event loop's own when none of them runs Python.
 """
 
 import collections
@@ -23,50 +23,50 @@ from benchmarks.sizes import QUICK
 from tests.support.installation import Installation
 from tests.support.ports import answers
 
-EACH_SECONDS = 0.001
+EACH_SECONDS = 0.002
 IDLE = ("runners.py:run", "threading.py:wait", "thread.py:_worker", "selectors.py:select", "queue.py:get")
 LINES_MAX = 70
 READY_SECONDS_MAX = 60.0
 
 
 class Sampler:
-    """Counts what the other threads of this process are doing until it is told to stop."""
+    """Counts what this process is doing each time that it has used a little CPU time."""
 
     def __init__(self) -> None:
         self._busy = 0
         self._own: collections.Counter[str] = collections.Counter()
         self._within: collections.Counter[str] = collections.Counter()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        signal.signal(signal.SIGPROF, self._look)
+        signal.siginterrupt(signal.SIGPROF, False)
+        signal.setitimer(signal.ITIMER_PROF, EACH_SECONDS, EACH_SECONDS)
 
-    def _run(self) -> None:
-        while not self._stop.wait(EACH_SECONDS):
-            for ident, frame in sys._current_frames().items():
-                if ident != threading.get_ident():
-                    self._count(frame)
-
-    def _count(self, frame: FrameType | None) -> None:
-        stack: list[str] = []
-        while frame is not None:
-            place = Path(frame.f_code.co_filename)
-            stack.append(f"{place.parent.name}/{place.name}:{frame.f_code.co_name}")
-            frame = frame.f_back
-        if any(stack[0].endswith(one) for one in IDLE):
-            return
+    def _look(self, _number: int, frame: FrameType | None) -> None:
+        stack = _stack(frame)
+        if stack[0].endswith(IDLE):
+            others = [_stack(one) for ident, one in sys._current_frames().items() if ident != threading.get_ident()]
+            stack = next((one for one in others if not one[0].endswith(IDLE)), stack)
         self._busy += 1
         self._own[stack[0]] += 1
         self._within.update(set(stack))
 
     def write(self, file: Path) -> None:
         """Stop, and write both tables."""
-        self._stop.set()
-        self._thread.join()
+        signal.setitimer(signal.ITIMER_PROF, 0)
         lines = [f"{self._busy} busy samples"]
         for title, counted in (("itself", self._own), ("with what it called", self._within)):
             lines.append(f"\n{title}")
             lines += [f"{n * 100 / max(1, self._busy):5.1f} %  {name}" for name, n in counted.most_common(LINES_MAX)]
         file.write_text("\n".join(lines) + "\n")
+
+
+def _stack(frame: FrameType | None) -> list[str]:
+    """Innermost first."""
+    stack: list[str] = []
+    while frame is not None:
+        place = Path(frame.f_code.co_filename)
+        stack.append(f"{place.parent.name}/{place.name}:{frame.f_code.co_name}")
+        frame = frame.f_back
+    return stack
 
 
 @dataclass

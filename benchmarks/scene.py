@@ -31,7 +31,7 @@ KEX = "curve25519-sha256"
 CIPHERS = {"gcm": "aes128-gcm@openssh.com", "chacha": "chacha20-poly1305@openssh.com"}
 RECORDED, EVENTS = "dwt-app", "dwt-root"
 WAYS = ("direct", "jumped", "gateway")
-SETTLE_SECONDS_MAX = 60.0
+SETTLE_SECONDS_MAX = 120.0
 ROLES = """
 kind: role
 version: v8
