@@ -14,6 +14,7 @@ from doorward.api.problem import MEDIA_TYPE, Problem
 from doorward.authority.http.access import ACCESS, IDENTIFIER_KEY, Access, admit_caller
 from doorward.authority.http.admin_routes import admin_routes
 from doorward.authority.http.gateway_routes import gateway_routes
+from doorward.authority.http.json_request import JsonRequest
 from doorward.authority.http.oidc_routes import oidc_routes
 from doorward.authority.http.problems import STATUS, TITLES, http_error, known_error, unknown_error
 from doorward.authority.http.user_routes import resource_routes, session_routes, sign_in_routes
@@ -73,6 +74,7 @@ def create_app_of(routes: list[HTTPRouteHandler], state: dict[str, Any]) -> Lite
             Exception: unknown_error,
         },
         state=State(state),
+        request_class=JsonRequest,
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=OPENAPI,
         debug=False,
