@@ -168,11 +168,12 @@ class UserFront:
             self._refuse(sign_in, error.message)
 
     def _refuse(self, sign_in: SignIn, line: str) -> None:
-        """No session: the reason as a banner, which every client shows, then a failure that nothing can follow."""
+        """No session: the reason as a banner, which every client shows, then a failure, whatever follows."""
         sign_in.refuse()
         user = self._user
         user.send_auth_banner(for_terminal(line) + "\r\n")
-        user.refuse_sign_in(())
+        # An empty list would make OpenSSH try every method that it knows, and ask for a password.
+        user.refuse_sign_in(Fail().methods)
         asyncio.get_running_loop().call_later(
             LEAVE_SECONDS, lambda: user.farewell(DISCONNECT_BY_APPLICATION, for_terminal(line))
         )

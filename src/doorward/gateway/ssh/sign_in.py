@@ -140,7 +140,7 @@ class SignIn:
         if self._requests > REQUESTS_MAX:
             return Disconnect("too many authentication requests")
         if self._stage is Stage.REFUSED:
-            return Fail(())  # clients offer their other keys before they give up; a disconnect would hide our line
+            return Fail()  # clients offer their other keys before they give up; a disconnect would hide our line
         try:
             return self._request(payload, now)
         except RemoteProtocolError:
