@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from demo.terminal import Terminal
 from tests.support.house import APP, NODE, UNVERIFIED, House, role
 from tests.support.people import Person
 
@@ -73,3 +74,11 @@ def test_a_name_without_a_node_is_told_what_is_offered(house: House, dora: Perso
     done = subprocess.run(words, env=dora.env(), stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
     assert done.returncode == 255
     assert b"account@node@gateway" in done.stderr
+
+
+def test_a_refused_person_is_not_asked_for_a_password(house: House, dora: Person) -> None:
+    words = [word.replace("BatchMode=yes", "BatchMode=no") for word in house.command(dora, "id", login="daemon")]
+    with Terminal(words, dora.env()) as terminal:
+        assert terminal.wait() == 255
+    assert "is refused" in terminal.screen
+    assert "password" not in terminal.screen
