@@ -14,12 +14,15 @@ from typing import Any, Final
 import yaml
 
 from doorward.base.errors import Invalid
+from doorward.domain.kinds.positioned import InvalidDocuments, Table, to_plain
+from doorward.domain.kinds.yaml_text import parse_yaml
 
 FILE_NAME: Final = "doorward.yaml"
 FILE_BYTES_MAX: Final = 65_536
 NAMES_MAX: Final = 16
 NETWORKS_MAX: Final = 64
 _HOST: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.ASCII)
+_PORT: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _SUFFIX: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", re.ASCII)
 
 
@@ -71,18 +74,18 @@ def parse_address(text: object, field: str) -> Address:
     if isinstance(text, str):
         host, _, port = text.rpartition(":")
         bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-        if port.isascii() and port.isdigit() and 0 < int(port) < 65_536 and is_host(bare):
+        if _PORT.fullmatch(port) is not None and int(port) < 65_536 and is_host(bare):
             return Address(bare, int(port))
     raise BadSettings(f"reading {field}: HOST:PORT is expected")
 
 
 def is_host(text: str) -> bool:
-    """Whether `text` is a lower-case host name or an IP literal."""
+    """Whether `text` is a lower-case host name, or an IP literal in its usual form: certificates hold no other."""
     try:
-        ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
         return len(text) <= 253 and _HOST.fullmatch(text) is not None
-    return True
+    return str(address) == text and "%" not in text
 
 
 def _names(value: object) -> tuple[str, ...]:
@@ -106,7 +109,10 @@ def _networks(value: object) -> tuple[str, ...]:
 def _tls(value: object, base: Path) -> TlsFiles:
     if not isinstance(value, Mapping) or set(value) != {"certificate", "key"}:
         raise BadSettings("reading tls: exactly certificate and key are expected")
-    return TlsFiles(base / str(value["certificate"]), base / str(value["key"]))
+    certificate, key = _text(value["certificate"], "tls.certificate"), _text(value["key"], "tls.key")
+    if not certificate or not key:
+        raise BadSettings("reading tls: two files are expected")
+    return TlsFiles(base / certificate, base / key)
 
 
 def _text(value: object, field: str) -> str:
@@ -125,13 +131,7 @@ def parse_settings(text: str, base: Path) -> Settings:
     """Settings from YAML text; `base` is what relative paths stand on."""
     if len(text) > FILE_BYTES_MAX:
         raise BadSettings(f"reading the configuration: more than {FILE_BYTES_MAX} bytes")
-    try:
-        found: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadSettings("reading the configuration: it is not YAML") from error
-    found = {} if found is None else found
-    if not isinstance(found, dict):
-        raise BadSettings("reading the configuration: a mapping is expected")
+    found = _mapping(text)
     readers: dict[str, Callable[[object], Any]] = {
         "names": _names,
         "listen": lambda value: parse_address(value, "listen"),
@@ -148,6 +148,16 @@ def parse_settings(text: str, base: Path) -> Settings:
         known = ", ".join(sorted(readers))
         raise BadSettings(f"reading the configuration: unknown key {unknown[0]!r}; known are {known}")
     return Settings(**{key: readers[key](value) for key, value in found.items()})
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    try:
+        documents = parse_yaml(text, FILE_NAME)
+    except InvalidDocuments as error:
+        raise BadSettings(f"reading the configuration: {error.problems[0]}") from error
+    if len(documents) > 1 or not all(isinstance(one, Table) for one in documents):
+        raise BadSettings("reading the configuration: one mapping is expected")
+    return dict(to_plain(documents[0])) if documents else {}
 
 
 def load_settings(file: Path, data: Path) -> Settings:

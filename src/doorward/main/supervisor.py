@@ -73,17 +73,21 @@ class Supervisor:
 
     async def run(self, on_ready: "asyncio.Event | None" = None) -> None:
         """Run until `stop`; raises `NotReady` when a child can not start the first time."""
-        keepers: list[asyncio.Task[None]] = []
+        running: list[asyncio.Task[None]] = []
         try:
             async with asyncio.TaskGroup() as tasks:
-                for child in self._children:
-                    process = await self._start(child)
-                    keepers.append(tasks.create_task(self._keep(child, process), name=f"keep {child.name}"))
-                if on_ready is not None:
-                    on_ready.set()
-                await self._stopping.wait()
-                for keeper in keepers:
-                    keeper.cancel()
+
+                async def start_all() -> None:
+                    for child in self._children:
+                        process = await self._start(child)
+                        running.append(tasks.create_task(self._keep(child, process), name=f"keep {child.name}"))
+                    if on_ready is not None:
+                        on_ready.set()
+
+                running.append(tasks.create_task(start_all(), name="start"))
+                await self._stopping.wait()  # also while a child is still starting
+                for task in running:
+                    task.cancel()
         finally:
             await self._end_all()
 
@@ -100,9 +104,21 @@ class Supervisor:
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
+        except BaseException:
+            os.close(reader)
+            raise
         finally:
             os.close(writer)
         self._processes[child.name] = process
+        try:
+            await self._wait_ready(child, reader)
+        except NotReady:
+            # It may live on, silent: a second one beside it would fight with it for its port.
+            await _end(process)
+            raise
+        return process
+
+    async def _wait_ready(self, child: Child, reader: int) -> None:
         loop = asyncio.get_running_loop()
         ready = asyncio.Event()
         loop.add_reader(reader, ready.set)
@@ -117,7 +133,6 @@ class Supervisor:
             os.close(reader)
         if said != b"1":
             raise NotReady(f"{child.name} stopped while starting")
-        return process
 
     async def _keep(self, child: Child, process: asyncio.subprocess.Process) -> None:
         loop = asyncio.get_running_loop()
@@ -134,21 +149,25 @@ class Supervisor:
                 started = loop.time()
                 try:
                     process = await self._start(child)
-                except NotReady as error:
+                except (NotReady, OSError) as error:
                     print(f"doorward: {error}", file=sys.stderr, flush=True)  # noqa: T201
                 else:
                     break
 
     async def _end_all(self) -> None:
         for name in reversed(list(self._processes)):
-            process = self._processes[name]
-            if process.returncode is not None:
-                continue
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                async with asyncio.timeout(STOP_SECONDS):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+            await _end(self._processes[name])
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ask it to end, and make it end when it does not."""
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
