@@ -48,3 +48,8 @@ def test_noise_counts_as_unavailable(body: bytes) -> None:
 def test_a_detail_beyond_its_limit_is_not_carried_on() -> None:
     document = Problem(TYPE_PREFIX + "x", "t", 400, "refused", "x", "y" * 8193)
     assert isinstance(to_error(400, msgspec.json.encode(document)), Unavailable)
+
+
+@pytest.mark.parametrize("body", [b'{"type":"\xff"}', b"[" * 100_000, b'{"x":' + b"[" * 100_000])
+def test_a_body_that_the_decoder_chokes_on_counts_as_unavailable(body: bytes) -> None:
+    assert isinstance(to_error(500, body), Unavailable)

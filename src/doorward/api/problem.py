@@ -92,7 +92,7 @@ def to_error(status: int, body: bytes) -> RemoteProblem:
     """The error that a problem document stands for; anything unreadable counts as unavailable."""
     try:
         problem = msgspec.json.decode(body, type=Problem)
-    except msgspec.DecodeError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         text = "the authority gave an answer that is no problem document"
         problem = Problem(TYPE_PREFIX + "unavailable", "unavailable", status, "unavailable", "unavailable", text)
     return _REMOTE.get(problem.kind, RemoteUnavailable)(problem)
