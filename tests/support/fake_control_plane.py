@@ -34,9 +34,11 @@ from doorward.base.ids import GatewayId, NodeId, SessionId, SignInId, UserId, ne
 from doorward.domain.access.obligations import Obligations
 from doorward.domain.certificates.principals import node_principal
 from doorward.domain.certificates.proof import ProvenSignIn, check_sign_in_proof
+from doorward.domain.certificates.ssh_check import check_face_certificate
 from doorward.domain.certificates.ssh_profiles import face_fields, node_fields, session_fields, user_fields
 from doorward.domain.certificates.ssh_signing import SshAuthority
 from doorward.domain.sessions.states import EndReason
+from doorward.wire.ssh.certificate import parse_certificate
 
 ENTROPY = SystemEntropy()
 NO_ACCESS = "no such account or node, or none for you"
@@ -91,6 +93,10 @@ class FakeControlPlane:
     plan_epoch: int | None = None
     certificate_age: timedelta = timedelta()
     epoch: int = 1
+    jumps: list[OpenJump] = field(default_factory=list)
+    jump_user_id: str = ""
+    jump_refusal: str = ""
+    minted: list[str] = field(default_factory=list)
     open_calls: list[OpenSession] = field(default_factory=list)
     proofs: list[ProvenSignIn] = field(default_factory=list)
     plans: list[SessionPlan] = field(default_factory=list)
@@ -157,6 +163,7 @@ class FakeControlPlane:
 
     async def mint_faces(self, wanted: MintFaces) -> Faces:
         self._present()
+        self.minted += wanted.names
         certificates = [
             self.faces_ca.sign(
                 face_fields(
@@ -180,6 +187,8 @@ class FakeControlPlane:
         )
         self.proofs.append(proven)
         login, _, node_name = proven.user_name.rpartition("@")
+        if not login:
+            login, node_name = node_name, self._node_in(proven, wanted.face)
         node = self.nodes.get(node_name)
         if node is None or login not in node.logins:
             raise Missing(NO_ACCESS)
@@ -192,7 +201,14 @@ class FakeControlPlane:
         self.used_ssh_sessions.add(proven.session_id)
         return self._plan(node, login, wanted)
 
+    def _node_in(self, proven: ProvenSignIn, said: bytes | None) -> str:
+        if proven.face is not None:
+            return proven.face.name.removesuffix(".dw")
+        face = check_face_certificate(parse_certificate(said or b""), [self.faces_ca.public_blob], self.clock.now())
+        return face.name.removesuffix(".dw")
+
     async def open_jump(self, wanted: OpenJump) -> Jump:
+        self.jumps.append(wanted)
         self._present()
         proven = check_sign_in_proof(
             wanted.proof.signed,
@@ -201,8 +217,10 @@ class FakeControlPlane:
             face_ca_keys=[self.faces_ca.public_blob],
             now=self.clock.now(),
         )
-        self.proofs.append(proven)
-        return Jump(proven.identity.user_id, self.remaining_seconds)
+        assert "@" not in proven.user_name
+        if self.jump_refusal:
+            raise Refused(self.jump_refusal)
+        return Jump(self.jump_user_id or proven.identity.user_id, self.remaining_seconds)
 
     def _plan(self, node: FakeNode, login: str, wanted: OpenSession) -> SessionPlan:
         session_id = SessionId(new_id(ENTROPY))

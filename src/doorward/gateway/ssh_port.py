@@ -9,10 +9,9 @@ from typing import Final
 from doorward.gateway.parts import GatewayParts
 from doorward.gateway.settings import VERSION, GatewaySettings
 from doorward.gateway.ssh import lines
-from doorward.gateway.ssh.asyncssh_internals import FAREWELL_SECONDS, UserConnection
-from doorward.gateway.ssh.asyncssh_setup import serve_user
+from doorward.gateway.ssh.asyncssh_internals import FAREWELL_SECONDS
 from doorward.gateway.ssh.faces import Faces
-from doorward.gateway.ssh.front import UserFront
+from doorward.gateway.ssh.reception import Reception
 from doorward.gateway.ssh.session import PRINT_SECONDS
 from doorward.net.dial import connect_tcp
 from doorward.net.doors import Visit
@@ -32,31 +31,22 @@ class GatewayPort:
     def __init__(self, settings: GatewaySettings, parts: GatewayParts, faces: Faces) -> None:
         self._settings = settings
         self._parts = parts
-        self._faces = faces
-        self._connections: set[UserConnection] = set()
+        self._reception = Reception(parts, faces)
 
     def serve_ssh(self, sock: socket.socket, address: str, visit: Visit) -> None:
         """Take an SSH connection over."""
-        options = self._faces.current()
-        if options is None:
+        make = self._reception.under_own_name(address)
+        if make is None:
             visit.leave()
             self._parts.tasks.spawn(say_goodbye(sock, VERSION, lines.NO_CONTROL), "turn a client away")
             return
-
-        def gone() -> None:
-            visit.leave()
-            self._connections.discard(connection)
-
-        front = UserFront(self._parts, address, on_signed_in=_proved(visit), on_gone=gone)
-        connection = serve_user(options, front)
-        front.attach(connection)
-        self._connections.add(connection)
+        connection = make(_proved(visit), visit.leave)
 
         async def begin() -> None:
             try:
                 await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock)
             except OSError:
-                gone()
+                connection.owner.connection_gone(None)
                 sock.close()
 
         self._parts.tasks.spawn(begin(), "begin an SSH connection")
@@ -81,9 +71,9 @@ class GatewayPort:
         """Let those leave who have been told why, then end what is left."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_SECONDS + PRINT_SECONDS):
-                for connection in tuple(self._connections):
+                for connection in self._reception.living():
                     await connection.wait_closed()
-        for connection in tuple(self._connections):
+        for connection in self._reception.living():
             connection.abort()
         for _ in range(CLOSING_TURNS):
             await asyncio.sleep(0)

@@ -1,5 +1,9 @@
 """Which names this gateway shows: one host key in memory, a ten-minute certificate for each name.
 
+Of its own names they are at hand all the time. For nodes' names they are minted when somebody who has proven who they
+are asks for one, for unknown names exactly as for known ones; kept for that user alone, so that nobody learns from a
+quick answer where others go.
+
 A certificate names one name, and SSH does not tell a server by which name the client came, so it is always the
 gateway's first name; a client that comes by another one says `HostKeyAlias` (as `dw ssh` and `dw config ssh` do).
 Renewed when half its life is over. Without a certificate that still lives nobody is let in, since no client should get
@@ -7,6 +11,7 @@ used to unproven gateways.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,14 +20,18 @@ from asyncssh import SSHServerConnectionOptions
 from doorward.api.bodies.gateway_calls import MintFaces
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
+from doorward.base.errors import Unavailable
 from doorward.gateway.ports import ControlPlane
 from doorward.gateway.ssh.asyncssh_setup import user_options
 from doorward.gateway.ssh.keys import MemoryKey
+from doorward.gateway.ssh.lines import NO_CONTROL
 
 SPARE_SECONDS: Final = 30.0
 """A certificate is not shown any more when it has less than this to live: a handshake must fit, and clocks differ."""
 RENEW_AT: Final = 0.5
 WAIT_SECONDS_MIN: Final = 1.0
+NODE_FACES_MAX: Final = 512
+MINT_SECONDS: Final = 5.0
 
 
 class Faces:
@@ -36,6 +45,7 @@ class Faces:
         self._options: dict[str, SSHServerConnectionOptions] = {}
         self._names: tuple[str, ...] = ()
         self._until = float("-inf")
+        self._of_nodes: OrderedDict[tuple[str, str], tuple[float, SSHServerConnectionOptions]] = OrderedDict()
 
     async def renew(self, control_plane: ControlPlane, names: Sequence[str]) -> float:
         """Ask for fresh certificates; how many seconds until the next time."""
@@ -60,3 +70,21 @@ class Faces:
         if not self._names or self._clock.elapsed_seconds() >= self._until:
             return None
         return self._options[self._names[0]]
+
+    async def of_node(self, control_plane: ControlPlane, user_id: str, name: str) -> SSHServerConnectionOptions:
+        """What to show a proven user under the name `<node>.<suffix>`; `Unavailable` without an answer in time."""
+        now = self._clock.elapsed_seconds()
+        until, options = self._of_nodes.get((user_id, name), (float("-inf"), None))
+        if options is not None and now < until:
+            return options
+        try:
+            async with asyncio.timeout(MINT_SECONDS):
+                faces = await control_plane.mint_faces(MintFaces(self._key.public_key, [name]))
+        except TimeoutError as error:
+            raise Unavailable(NO_CONTROL) from error
+        options = user_options(self._key.certified(faces.certificates[0]), self._version, self._sign_in_seconds)
+        self._of_nodes[user_id, name] = (now + faces.remaining_seconds * RENEW_AT, options)
+        self._of_nodes.move_to_end((user_id, name))
+        while len(self._of_nodes) > NODE_FACES_MAX:
+            self._of_nodes.popitem(last=False)
+        return options

@@ -2,13 +2,16 @@
 
 The proof goes to the authority during authentication, so that a refusal reaches the user as a banner, which every
 client shows. Before the proof is verified nothing is asked of anybody and nothing is written (security.md 10).
+
+The form of the user name decides (security.md 8): `account@node` opens a session, a bare name a jump connection. Inside
+a jump, or under a node's name in TLS, the face says the node and the name is the account.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from doorward.api.bodies.gateway_calls import OpenSession, Proof, SessionEnded, SessionPlan
+from doorward.api.bodies.gateway_calls import OpenJump, OpenSession, Proof, SessionEnded, SessionPlan
 from doorward.api.problem import RemoteProblem
 from doorward.base.errors import DoorwardError, Unavailable
 from doorward.base.terminal_text import for_terminal
@@ -20,6 +23,7 @@ from doorward.gateway.reports import SessionReports
 from doorward.gateway.ssh import lines
 from doorward.gateway.ssh.asyncssh_channels import ChannelEnd
 from doorward.gateway.ssh.asyncssh_internals import Refusal, UserConnection
+from doorward.gateway.ssh.jump import Jump, MakeInside
 from doorward.gateway.ssh.keys import MemoryKey
 from doorward.gateway.ssh.session import DISCONNECT_BY_APPLICATION, SshSession
 from doorward.gateway.ssh.sign_in import AcceptOffer, AskCode, Code, Disconnect, Fail, Outcome, Proven, SignIn
@@ -36,7 +40,11 @@ SOURCE_CHARACTERS_MAX: Final = 255
 
 
 class UserFront:
-    """The owner of a `UserConnection`. `on_signed_in` and `on_gone` tell the port's limits."""
+    """The owner of a `UserConnection`. `on_signed_in` and `on_gone` tell the port's limits.
+
+    `outer_user` is set where a node's face is shown: the id of the user who has proven to be the one that asked for it.
+    `make_inside` makes a connection of that kind, for jumps.
+    """
 
     def __init__(
         self,
@@ -45,7 +53,12 @@ class UserFront:
         *,
         on_signed_in: Callable[[], None],
         on_gone: Callable[[], None],
+        make_inside: MakeInside,
+        outer_user: str | None = None,
     ) -> None:
+        self._make_inside = make_inside
+        self._outer_user = outer_user
+        self._jump: Jump | None = None
         self._parts = parts
         self._source = source
         self._on_signed_in = on_signed_in
@@ -103,8 +116,12 @@ class UserFront:
                     await self._open(sign_in, self._proven, self._key, text)
 
     async def _open(self, sign_in: SignIn, proven: Proven, key: MemoryKey, code: str | None) -> None:
-        if isinstance(parse_user_name(proven.user_name), JumpName):
-            self._refuse(sign_in, lines.NO_JUMP)
+        is_bare = isinstance(parse_user_name(proven.user_name), JumpName)
+        if self._outer_user is None and is_bare:
+            await self._open_jump(sign_in, proven)
+            return
+        if self._outer_user is not None and (line := self._misplaced(self._outer_user, proven, is_bare=is_bare)):
+            self._refuse(sign_in, line)
             return
         try:
             plan = await self._ask(proven, key, code)
@@ -125,6 +142,35 @@ class UserFront:
         self._on_signed_in()
         await self._user.accept_sign_in()
 
+    def _misplaced(self, outer_user: str, proven: Proven, *, is_bare: bool) -> str:
+        """Why this sign-in does not belong under a node's name; empty when it does."""
+        if proven.identity.user_id != outer_user:
+            return lines.ANOTHER_USER
+        return "" if is_bare else lines.NODE_TWICE.format(suffix=self._parts.trust.node_suffix)
+
+    async def _open_jump(self, sign_in: SignIn, proven: Proven) -> None:
+        parts = self._parts
+        try:
+            if not parts.sessions.may_open():
+                raise Unavailable(lines.NO_CONTROL)
+            async with asyncio.timeout(OPEN_SECONDS):
+                granted = await parts.control_plane.open_jump(
+                    OpenJump(Proof(proven.signed, proven.signature), self._source)
+                )
+        except (DoorwardError, TimeoutError) as error:
+            if not self._is_gone:
+                self._refuse(sign_in, error.message if isinstance(error, DoorwardError) else lines.NO_CONTROL)
+            return
+        if self._is_gone:
+            return
+        if granted.user_id != proven.identity.user_id:
+            self._refuse(sign_in, lines.BROKEN_PLAN)
+            return
+        self._jump = Jump(parts, self._user, granted, source=self._source, make_inside=self._make_inside)
+        sign_in.accept()
+        self._on_signed_in()
+        await self._user.accept_sign_in()
+
     async def _ask(self, proven: Proven, key: MemoryKey, code: str | None) -> SessionPlan:
         parts = self._parts
         parts.sessions.room()
@@ -136,6 +182,7 @@ class UserFront:
             source=self._source,
             client_version=self._user.client_version[:SOURCE_CHARACTERS_MAX],
             factor_code=code,
+            face=None if self._outer_user is None or proven.is_bound else self._user.shown_host_key,
         )
         try:
             async with asyncio.timeout(OPEN_SECONDS):
@@ -180,6 +227,8 @@ class UserFront:
 
     def channel_requested(self, kind: bytes, data: bytes) -> Refusal | Callable[[], Awaitable[ChannelEnd]]:
         """A channel is wanted."""
+        if self._jump is not None:
+            return self._jump.channel_requested(kind, data)
         return Refusal(lines.OVER) if self._session is None else self._session.channel_requested(kind)
 
     def global_request_received(self, name: bytes, data: bytes) -> bool:
@@ -192,12 +241,16 @@ class UserFront:
     def connection_gone(self, error: Exception | None) -> None:
         """The connection has ended."""
         self._is_gone = True
+        if self._jump is not None:
+            self._jump.gone()
         if self._session is not None:
             self._session.user_gone()
         self._on_gone()
 
     def writing_blocked(self, *, blocked: bool) -> None:
         """The user's side takes no more for now, or takes more again."""
+        if self._jump is not None:
+            self._jump.blocked(blocked=blocked)
         if self._session is not None:
             self._session.user_blocked(blocked=blocked)
 

@@ -1,0 +1,129 @@
+"""The outer connection of a ProxyJump: it leads to nodes by name, and each such way ends in this gateway as well.
+
+It is no session. `direct-tcpip` to `<node>.<suffix>`, port 22, and nothing else; a node's name is neither resolved nor
+looked up, and whether there is such a node is for the authority to say to the connection inside, which signs in anew.
+What is inside belongs to the same user and ends with the connection around it.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from asyncssh import ChannelOpenError
+
+from doorward.api.bodies.gateway_calls import Jump as GrantedJump
+from doorward.base.errors import DoorwardError
+from doorward.base.terminal_text import for_terminal
+from doorward.gateway.parts import GatewayParts
+from doorward.gateway.ssh import lines
+from doorward.gateway.ssh.asyncssh_channels import ChannelEnd
+from doorward.gateway.ssh.asyncssh_internals import Refusal, UserConnection
+from doorward.gateway.ssh.carried import Block, CarriedConnection
+from doorward.gateway.ssh.session import DISCONNECT_BY_APPLICATION, OPEN_CONNECT_FAILED, OPEN_PROHIBITED
+from doorward.wire.errors import RemoteProtocolError
+from doorward.wire.ssh.fields import FieldReader
+
+DIRECT_TCPIP: Final = b"direct-tcpip"
+NODE_PORT: Final = 22
+INSIDE_MAX: Final = 64
+"""Connections inside one jump at a time: a tool that shares its way to the gateway opens one for each host."""
+HOST_BYTES_MAX: Final = 255
+DEADLINE_SECONDS_MAX: Final = 7 * 86_400.0
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+
+_Event = Callable[[], None]
+MakeInside = Callable[[str, str, str], Awaitable[Callable[[_Event, _Event], UserConnection]]]
+"""Face, user id, source address -> what makes a connection that shows this face to this user alone."""
+
+
+class Jump:
+    """What becomes of a connection whose user signed in under a bare name."""
+
+    def __init__(
+        self,
+        parts: GatewayParts,
+        outer: UserConnection,
+        granted: GrantedJump,
+        *,
+        source: str,
+        make_inside: MakeInside,
+    ) -> None:
+        self._parts = parts
+        self._outer = outer
+        self._user_id = granted.user_id
+        self._source = source
+        self._make_inside = make_inside
+        self._inside: set[CarriedConnection] = set()
+        self._opening = 0
+        self._is_blocked = False
+        self._is_gone = False
+        wait_seconds = min(max(0.0, granted.remaining_seconds), DEADLINE_SECONDS_MAX)
+        self._deadline = asyncio.get_running_loop().call_later(wait_seconds, self._expire)
+
+    def channel_requested(self, kind: bytes, data: bytes) -> Refusal | Callable[[], Awaitable[ChannelEnd]]:
+        """A verdict on a new channel."""
+        suffix = self._parts.trust.node_suffix
+        face = face_wanted(data, suffix) if kind == DIRECT_TCPIP else None
+        if face is None:
+            return Refusal(lines.JUMP_ONLY.format(suffix=suffix), OPEN_PROHIBITED)
+        if len(self._inside) + self._opening >= INSIDE_MAX:
+            return Refusal(lines.JUMPS_MAX, OPEN_PROHIBITED)
+        if not self._parts.sessions.may_open():
+            return Refusal(lines.NO_CONTROL, OPEN_CONNECT_FAILED)
+        self._opening += 1
+        return lambda: self._open(face)
+
+    def gone(self) -> None:
+        """The connection has ended; asyncssh ends its channels, and they what is inside."""
+        self._is_gone = True
+        self._deadline.cancel()
+
+    def blocked(self, *, blocked: bool) -> None:
+        """The user's side takes no more for now, or takes more again."""
+        self._is_blocked = blocked
+        for carried in tuple(self._inside):
+            if blocked:
+                carried.block(Block.CONNECTION)
+            else:
+                carried.unblock(Block.CONNECTION)
+
+    async def _open(self, face: str) -> ChannelEnd:
+        try:
+            make = await self._make_inside(face, self._user_id, self._source)
+        except DoorwardError as error:
+            raise ChannelOpenError(OPEN_CONNECT_FAILED, for_terminal(error.message)) from error
+        finally:
+            self._opening -= 1
+        if self._is_gone:
+            raise ChannelOpenError(OPEN_CONNECT_FAILED, lines.OVER)
+        # Signed in or not, the outer connection's place at the door covers what is inside.
+        carried = CarriedConnection(make(_nothing, lambda: self._inside.discard(carried)))
+        self._inside.add(carried)
+        if self._is_blocked:
+            carried.block(Block.CONNECTION)
+        return carried
+
+    def _expire(self) -> None:
+        self._outer.farewell(DISCONNECT_BY_APPLICATION, lines.JUMP_OVER)
+
+
+def _nothing() -> None:
+    """The port's limits have counted the outer connection."""
+
+
+def face_wanted(data: bytes, suffix: str) -> str | None:
+    """The name in a `direct-tcpip` request (RFC 4254 section 7.2) that goes to a node; None for anything else."""
+    try:
+        reader = FieldReader(data)
+        name = reader.text(HOST_BYTES_MAX)
+        port = reader.uint32()
+        reader.string(HOST_BYTES_MAX)
+        reader.uint32()
+        reader.expect_end()
+    except RemoteProtocolError:
+        return None
+    host = name.lower() if name.isascii() else ""
+    label, dot, rest = host.partition(".")
+    is_node = bool(dot) and rest == suffix and _LABEL.fullmatch(label) is not None
+    return host if is_node and port == NODE_PORT else None
