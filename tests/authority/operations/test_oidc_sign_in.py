@@ -111,7 +111,7 @@ async def test_a_code_counts_once(lab: OidcLab, bob: Browser) -> None:
 async def test_of_many_that_complete_at_once_one_is_signed_in(lab: OidcLab, bob: Browser) -> None:
     begun = await lab.begin()
     callback = bob.sign_in(begun.answer.authorization_url)
-    outcomes = []
+    outcomes: list[object] = []
 
     async def one() -> None:
         try:

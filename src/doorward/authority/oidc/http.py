@@ -122,7 +122,7 @@ async def _content(response: httpx2.Response) -> bytes:
 def _object(content: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(content)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProviderUnavailable("asking the provider: its answer is no JSON") from error
     if not isinstance(found, dict):
         raise ProviderUnavailable("asking the provider: its answer is no JSON object")

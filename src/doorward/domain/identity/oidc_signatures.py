@@ -150,7 +150,7 @@ def _decoded(part: str) -> bytes:
 def _object(text: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadToken("reading a token: it is not JSON") from error
     if not isinstance(found, dict):
         raise BadToken("reading a token: an object is expected")
