@@ -37,10 +37,12 @@ from doorward.api.bodies.sign_ins import (
     BeginEnrolment,
     CompleteEnrolment,
     EnrolmentBegun,
+    FactorVerified,
     SignedIn,
     SignInWithPassword,
     Status,
     Trust,
+    VerifyAhead,
 )
 
 Answer = TypeVar("Answer")
@@ -67,6 +69,7 @@ BEGIN_OIDC_DEVICE: Final = Call("POST", "/v1/oidc/device/begin", BeginOidcDevice
 POLL_OIDC_DEVICE: Final = Call("POST", "/v1/oidc/device/poll", PollOidcDevice, OidcDevicePolled)
 SIGN_OUT: Final = Call("DELETE", "/v1/sign-ins/{sign_in_id}", None, Status)
 STATUS: Final = Call("GET", "/v1/status", None, Status)
+VERIFY_AHEAD: Final = Call("POST", "/v1/mfa", VerifyAhead, FactorVerified)
 APPLY: Final = Call("POST", "/v1/resources", Apply, Applied)
 LIST_RESOURCES: Final = Call("GET", "/v1/resources/{kind}", None, ResourceList)
 GET_RESOURCE: Final = Call("GET", "/v1/resources/{kind}/{name}", None, ResourceView)

@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "login": (f"{_HERE}.login:login", "Sign in, or enrol with a one-time code."),
     "logout": (f"{_HERE}.logout:logout", "End the sign-in and remove its keys."),
     "status": (f"{_HERE}.status:status", "Show who is signed in, and until when."),
+    "mfa": (f"{_HERE}.mfa:mfa", "Give the second factor ahead of sessions."),
     "ls": (f"{_HERE}.reach:ls", "List the nodes that you may reach, and as whom."),
     "ssh": (f"{_HERE}.config:ssh", "Open a session on a node with the stock ssh."),
     "explain": (f"{_HERE}.reach:explain", "Say whether something would open, and why."),

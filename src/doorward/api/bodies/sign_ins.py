@@ -107,3 +107,16 @@ class Status(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires: str
     live_sessions: int
     sign_ins: list[SignInEntry]
+
+
+class VerifyAhead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A time-based code, given before a session asks for one."""
+
+    totp_code: Annotated[str, Meta(max_length=16)]
+
+
+class FactorVerified(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When and from which address it counts; for how long, roles say (`mfa_verification_interval`)."""
+
+    at: str
+    source: str

@@ -17,14 +17,26 @@ from doorward.api.bodies.sign_ins import (
     BeginEnrolment,
     CompleteEnrolment,
     EnrolmentBegun,
+    FactorVerified,
     SignedIn,
     SignInWithPassword,
     Status,
     Trust,
+    VerifyAhead,
 )
 from doorward.authority.callers import UserCaller
 from doorward.authority.http.access import ACCESS, CALLER_KEY, Access, peer_of
-from doorward.authority.operations import audit, end_session, enrol, reach, recordings, resources, sessions, sign_in
+from doorward.authority.operations import (
+    audit,
+    end_session,
+    enrol,
+    reach,
+    recordings,
+    resources,
+    sessions,
+    sign_in,
+    verify_ahead,
+)
 from doorward.authority.operations.recordings import Recording
 from doorward.authority.services import Services
 from doorward.base.errors import Refused
@@ -69,7 +81,11 @@ def sign_in_routes(services: Services) -> Sequence[HTTPRouteHandler]:
     async def status(request: AnyRequest) -> Status:
         return await sign_in.status(services, user_of(request))
 
-    return [trust, begin_enrolment, complete_enrolment, sign_in_now, sign_out, status]
+    @post("/v1/mfa", opt=_SIGNED_IN, status_code=HTTP_200_OK)
+    async def verify_factor(request: AnyRequest, data: JSONBody[VerifyAhead]) -> FactorVerified:
+        return await verify_ahead.verify_ahead(services, user_of(request), data)
+
+    return [trust, begin_enrolment, complete_enrolment, sign_in_now, sign_out, status, verify_factor]
 
 
 def resource_routes(services: Services) -> Sequence[HTTPRouteHandler]:

@@ -5,7 +5,7 @@ decided upon as a resource without labels, and then refused whatever the answer.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from doorward.authority.callers import GatewayCaller
@@ -22,12 +22,13 @@ from doorward.base.ids import NodeId, SessionId
 from doorward.domain.access.decide import decide
 from doorward.domain.access.levels import SecondFactor
 from doorward.domain.access.obligations import Obligations
-from doorward.domain.access.question import Context, Target, Wanted
+from doorward.domain.access.question import Context, RecentFactor, Target, Wanted
 from doorward.domain.access.readiness import Unmet, unmet
 from doorward.domain.access.verdict import Allow, Decision
 from doorward.domain.audit.event import Actor, Event, Subjects
 from doorward.domain.audit.events_people import MFA_VERIFIED
 from doorward.domain.audit.events_sessions import DECISION_MADE, SESSION_OPENED, SESSION_REFUSED
+from doorward.domain.identity.factors import GivenFactor
 from doorward.domain.identity.machines import NodeHost
 from doorward.domain.identity.sign_in import SignIn
 from doorward.domain.sessions.record import SessionRecord
@@ -232,10 +233,22 @@ def _opening(tx: Transaction, asked: Asked, found: _Found) -> Admitted | Refused
     return Admitted(record, obligations, node.address, host, events)
 
 
+def _with_recent_factor(tx: Transaction, asked: Asked, found: "_Found") -> Context:
+    """The context with what was given lately, looked up only when it can matter."""
+    obligations = found.decision.obligations
+    if not obligations.require_session_mfa or not obligations.mfa_verification_interval:
+        return found.context
+    given = tx.recent_factors.get(asked.claim.identity.user_id, asked.claim.source)
+    if given is None:
+        return found.context
+    recent = RecentFactor(SecondFactor(given.level), given.at, given.source)
+    return replace(found.context, recent_factor=recent)
+
+
 def _shut(tx: Transaction, asked: Asked, found: "_Found", host: NodeHost | None) -> Refused | None:
     """What keeps an allowed session from opening; told plainly, since its user may know of the node."""
     name, user_name, obligations = asked.claim.node_name, found.user_name, found.decision.obligations
-    owed = unmet(obligations, found.context, tx.now)
+    owed = unmet(obligations, _with_recent_factor(tx, asked, found), tx.now)
     if owed:
         if asked.failed and owed[0] is Unmet.SECOND_FACTOR:
             return _wrong_code(tx, asked, user_name)
@@ -247,6 +260,7 @@ def _shut(tx: Transaction, asked: Asked, found: "_Found", host: NodeHost | None)
         if not tx.totp.advance(*asked.factor):
             return FactorRequired("that code was used already; wait for the next one")
         tx.failures.clear(asked.claim.identity.user_id)
+        tx.recent_factors.put(GivenFactor(asked.claim.identity.user_id, asked.claim.source, SecondFactor.YES, tx.now))
     if asked.claim.proof_kind == UNBOUND and _is_critical(found.view, name):
         return ProofUnbound(
             f"{name} is critical, and this ssh client signs in without saying where: "

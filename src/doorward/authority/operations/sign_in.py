@@ -19,11 +19,12 @@ from doorward.authority.rights import require
 from doorward.authority.services import Services
 from doorward.base.errors import Missing, Refused
 from doorward.base.ids import SignInId, UserId, checked_id
+from doorward.domain.access.levels import SecondFactor
 from doorward.domain.access.locks import facts_of, locks_hit
 from doorward.domain.access.question import Subject
 from doorward.domain.audit.event import Actor
 from doorward.domain.certificates.x509_check import to_pem
-from doorward.domain.identity.factors import Password, TotpFactor
+from doorward.domain.identity.factors import GivenFactor, Password, TotpFactor
 from doorward.domain.identity.sign_in import SIGN_IN_LENGTH_DEFAULT, SignInEnd
 from doorward.domain.kinds.user import User
 
@@ -96,6 +97,7 @@ async def _sign_in(services: Services, peer: Peer, said: SignInWithPassword) -> 
         if not tx.totp.advance(factor_id, number):
             raise SignInRefused("signing in: the name, the password or the code is wrong")
         tx.failures.clear(UserId(known.user.id))
+        tx.recent_factors.put(GivenFactor(UserId(known.user.id), peer.source, SecondFactor.YES, tx.now))
 
     proven = Proven(known.user, METHOD, SIGN_IN_LENGTH_DEFAULT, said.client, peer)
     return await issue(services, proven, keys, spend)

@@ -120,6 +120,7 @@ async def reset_user(services: Services, caller: UserCaller, name: str) -> Issue
         tx.passwords.delete(user_id)
         removed = tx.totp.delete_all(user_id)
         tx.failures.clear(user_id)
+        tx.recent_factors.forget(user_id)
         new = draw_code(services.entropy, InvitationPurpose.RESET, RESET_LIFETIME)
         invitation = add_invitation(tx, stored, new, actor)
         fields = {"sign_ins_ended": ended, "factors_removed": removed, "user_name": stored.name}

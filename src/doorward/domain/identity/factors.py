@@ -53,6 +53,16 @@ class FactorFailures:
         return self.blocked_until is not None and now < self.blocked_until
 
 
+@dataclass(frozen=True, slots=True)
+class GivenFactor:
+    """A second factor that a user gave at an address; `level` is the number of `access.levels.SecondFactor`."""
+
+    user_id: UserId
+    source: str
+    level: int
+    at: datetime
+
+
 def after_failure(before: FactorFailures | None, user_id: UserId, now: datetime) -> FactorFailures:
     """One more failure: the wait doubles from the fourth on, up to a quarter of an hour."""
     count = (before.failures if before else 0) + 1

@@ -97,6 +97,16 @@ factor_failures = Table(
     Column("blocked_until", Moment),
 )
 
+recent_factors = Table(
+    "recent_factors",
+    metadata,
+    Column("given_key", String(300), primary_key=True),
+    Column("user_id", ID, nullable=False, index=True),
+    Column("source", String(255), nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
 invitations = Table(
     "invitations",
     metadata,

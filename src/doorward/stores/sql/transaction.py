@@ -10,6 +10,7 @@ from doorward.stores.sql.jumps import SqlJumps
 from doorward.stores.sql.machines import SqlGateways, SqlJoinTokens, SqlNodeHosts
 from doorward.stores.sql.oidc import SqlIdentityLinks, SqlOidcFlows, SqlOidcSignIns
 from doorward.stores.sql.people import SqlFailures, SqlInvitations, SqlPasswords, SqlPersons, SqlTotpFactors
+from doorward.stores.sql.recent_factors import SqlRecentFactors
 from doorward.stores.sql.recordings import SqlRecordings
 from doorward.stores.sql.resources import SqlResources
 from doorward.stores.sql.sessions import SqlCuts, SqlRevocation, SqlSessions
@@ -58,6 +59,11 @@ class SqlTransaction:
     def failures(self) -> SqlFailures:
         """Failures in a row."""
         return SqlFailures(self.connection)
+
+    @cached_property
+    def recent_factors(self) -> SqlRecentFactors:
+        """Second factors given lately."""
+        return SqlRecentFactors(self.connection)
 
     @cached_property
     def invitations(self) -> SqlInvitations:
