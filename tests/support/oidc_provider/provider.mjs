@@ -65,7 +65,7 @@ server.listen(0, '127.0.0.1', () => {
     },
     ttl: { DeviceCode: 60 },
     // The provider itself refuses to call private addresses, rightly; here everything is on loopback.
-    fetch: (url, options) => globalThis.fetch(url, options),
+    fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
     async findAccount(_, sub) {
       const found = accounts.get(sub);
       return found && { accountId: sub, claims: async () => ({ sub, ...found }) };
