@@ -18,6 +18,7 @@ from doorward.base.ids import NodeId
 from doorward.domain.certificates.principals import node_principal, session_principal
 from doorward.domain.certificates.ssh_check import check_host_certificate
 from doorward.wire.ssh.certificate import parse_certificate
+from doorward.wire.ssh.fields import encode_text
 from doorward.wire.ssh.public_key import fingerprint, parse_public_key_line, public_key_line
 
 HOST_KEY = ed25519_key(900)[1]
@@ -62,6 +63,21 @@ async def test_check_key_gets_one_certificate_for_each_account_of_the_token(
         (session_principal(node_id, "dwt-root"),),
         (session_principal(node_id, "dwt-app"),),
     ]
+
+
+async def test_check_certificates_run_nothing_but_true_from_the_node_itself(
+    lab: AuthorityLab, admin: LabSignIn, node_id: NodeId
+) -> None:
+    size = await lab.log_size()
+    answer = await enrol_node(lab.services, PEER, EnrolNode(await token_for(lab, admin), LINE, CHECK))
+    certificates = [parse_certificate(parse_public_key_line(line)) for line in answer.check_certificates]
+    for one in certificates:
+        options = dict(one.fields.critical_options)
+        assert options["force-command"] == encode_text("true")
+        assert options["source-address"] == encode_text("127.0.0.1/32,::1/128")
+        assert not one.fields.extensions
+    noted = [one for one in await lab.events_since(size) if one.type == "certificate.signed"]
+    assert [one.fields["serial"] for one in noted] == [str(one.fields.serial) for one in certificates]
 
 
 async def test_node_is_reachable_from_then_on(lab: AuthorityLab, admin: LabSignIn, node_id: NodeId) -> None:

@@ -21,8 +21,13 @@ from doorward.base.clock import to_micros
 from doorward.base.errors import Invalid, Missing
 from doorward.base.ids import NodeId, SessionId, new_id
 from doorward.domain.audit.event import Actor, Subjects
-from doorward.domain.audit.events_machines import NODE_ENROLLED, NODE_KEY_PINNED, NODE_SETUP_TOKEN_ISSUED
-from doorward.domain.certificates.principals import checked_login
+from doorward.domain.audit.events_machines import (
+    CERTIFICATE_SIGNED,
+    NODE_ENROLLED,
+    NODE_KEY_PINNED,
+    NODE_SETUP_TOKEN_ISSUED,
+)
+from doorward.domain.certificates.principals import checked_login, session_principal
 from doorward.domain.certificates.x509_check import to_pem
 from doorward.domain.identity.machines import HostVerification, NodeHost, TokenKind
 from doorward.wire.errors import RemoteProtocolError
@@ -30,6 +35,8 @@ from doorward.wire.ssh.public_key import fingerprint, parse_public_key, parse_pu
 
 _FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
 _URL: Final = re.compile(r"https://[A-Za-z0-9.\-\[\]:]{1,300}", re.ASCII)
+CHECK_COMMAND: Final = "true"
+CHECK_SOURCES: Final = ("127.0.0.1/32", "::1/128")
 HOST_KEY_KINDS: Final = frozenset({"ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"})
 
 
@@ -67,7 +74,8 @@ async def enrol_node(services: Services, peer: Peer, said: EnrolNode) -> Enrolle
     """The set-up script's call: spends the token for this host key, and answers a host certificate for it.
 
     With a check key, also one session certificate for each account of the token, so that the script can log in for real
-    before the old ways in are touched: whoever holds the token is root on the node already.
+    before the old ways in are touched. Whoever may set nodes up may enter none of them, so these certificates run
+    nothing but `true`, from the node itself.
     """
     services.clock_guard.check()
     blob = host_key(said.host_public_key)
@@ -89,16 +97,36 @@ async def enrol_node(services: Services, peer: Peer, said: EnrolNode) -> Enrolle
     await services.store.write(work)
     checks: list[str] = []
     for login in row.accounts if check is not None else ():
-        one = await services.signer.sign_session_ssh(
-            session_id=SessionId(new_id(services.entropy)), node_id=node_id, login=login, public_key=check or b""
-        )
-        checks.append(public_key_line(one.certificate, "doorward-check"))
+        one = await _check_certificate(services, node_id, login, check or b"")
+        checks.append(public_key_line(one, "doorward-check"))
     return EnrolledNode(
         node_id=node_id,
         host_certificate=public_key_line(signed.certificate, row.name),
         session_authorities=[public_key_line(one, "doorward-session") for one in services.keys.session_ssh],
         check_certificates=checks,
     )
+
+
+async def _check_certificate(services: Services, node_id: NodeId, login: str, key: bytes) -> bytes:
+    """Proves to the script that the account opens, and is of no other use; noted before it is answered."""
+    one = await services.signer.sign_session_ssh(
+        session_id=SessionId(new_id(services.entropy)),
+        node_id=node_id,
+        login=login,
+        public_key=key,
+        force_command=CHECK_COMMAND,
+        source_addresses=CHECK_SOURCES,
+    )
+    fields = {
+        "kind": "node_check",
+        "serial": str(one.serial),
+        "key_fingerprint": fingerprint(key),
+        "principals": [session_principal(node_id, login)],
+        "until_micros": one.valid_before * 1_000_000,
+    }
+    actor = Actor.node(node_id)
+    await services.store.write(lambda tx: note(tx, CERTIFICATE_SIGNED, actor, fields, Subjects(node=node_id)))
+    return one.certificate
 
 
 def host_key(line: str) -> bytes:
