@@ -226,6 +226,25 @@ class Recordings(Protocol):
     def list(self, limit: int) -> Sequence[RecordingRow]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class KeptCheckpoint:
+    """The log's size and root as the signer signed them; `note` is the signed note (C2SP)."""
+
+    size: int
+    root: bytes
+    note: str
+    signed: datetime
+
+
+class Checkpoints(Protocol):
+    def add(self, checkpoint: KeptCheckpoint) -> None:
+        """Keep it; one of the same size stays as it is."""
+        ...
+
+    def latest(self) -> KeptCheckpoint | None: ...
+    def list(self) -> Sequence[KeptCheckpoint]: ...
+
+
 class Persons(Protocol):
     def add(self, person_id: PersonId, user_id: UserId) -> None: ...
     def of_user(self, user_id: UserId) -> PersonId | None: ...
@@ -317,6 +336,8 @@ class Transaction(Protocol):
     def node_hosts(self) -> NodeHosts: ...
     @property
     def recordings(self) -> Recordings: ...
+    @property
+    def checkpoints(self) -> Checkpoints: ...
 
 
 class Store(Protocol):

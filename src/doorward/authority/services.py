@@ -21,7 +21,7 @@ from doorward.domain.certificates.purposes import Purpose
 
 @dataclass(frozen=True, slots=True)
 class PublicKeys:
-    """The signer's public halves, read once at start. SSH keys are RFC 4253 blobs, X.509 is DER."""
+    """The signer's public halves, read once at start. SSH keys are RFC 4253 blobs, X.509 is DER, checkpoints' raw."""
 
     user_ssh: tuple[bytes, ...]
     session_ssh: tuple[bytes, ...]
@@ -31,6 +31,7 @@ class PublicKeys:
     x509_user: tuple[bytes, ...]
     x509_gateway: tuple[bytes, ...]
     x509_authority: tuple[bytes, ...]
+    checkpoint: tuple[bytes, ...]
     pin: str
 
     @classmethod
@@ -45,6 +46,7 @@ class PublicKeys:
             x509_user=known.certificates(Purpose.X509_USER),
             x509_gateway=known.certificates(Purpose.X509_GATEWAY),
             x509_authority=known.certificates(Purpose.X509_AUTHORITY),
+            checkpoint=known.public_keys(Purpose.CHECKPOINT),
             pin=known.root_pin(),
         )
 

@@ -17,7 +17,16 @@ from doorward.authority.http.app import create_app
 from doorward.authority.http.health import create_health_app
 from doorward.authority.http.protocol import PeerProtocol
 from doorward.authority.http.tls import GATEWAY_SERVER_NAME, TlsContexts, make_contexts
-from doorward.authority.jobs.rounds import DAY, MINUTE, SECOND, SessionRounds, each, watch_clock, write_summaries
+from doorward.authority.jobs.rounds import (
+    DAY,
+    MINUTE,
+    SECOND,
+    SessionRounds,
+    each,
+    sign_checkpoint,
+    watch_clock,
+    write_summaries,
+)
 from doorward.authority.oidc.parts import OidcParts
 from doorward.authority.operations.oidc_refresh import CLAIMS_EACH_SECONDS, refresh_claims
 from doorward.authority.services import PublicKeys, Services
@@ -126,6 +135,7 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
         (SECOND, "sessions", SessionRounds(services).round),
         (SECOND, "clock", lambda: watch_clock(services)),
         (MINUTE, "summaries", lambda: write_summaries(services)),
+        (MINUTE, "checkpoint", lambda: sign_checkpoint(services)),
         (CLAIMS_EACH_SECONDS, "claims", lambda: refresh_claims(services)),
         (DAY, "tls", renew),
     ]

@@ -25,10 +25,15 @@ class AuditPage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AuditVerification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether every entry, every salted value and the root add up (RFC 6962)."""
+    """Whether every entry, every salted value, the root (RFC 6962) and the signed checkpoints add up.
+
+    `erased` counts entries whose values were removed; `checkpoint` is the newest signed note (C2SP), to keep elsewhere.
+    """
 
     ok: bool
     entries: int
     root_hash: str
     problem: str = ""
     problem_entry: int | None = None
+    erased: int = 0
+    checkpoint: str = ""

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from doorward.authority.checkpoints import sign_head
 from doorward.authority.jobs.leases import Losses, end_overdue, look_at_leases
 from doorward.authority.noting import note
 from doorward.authority.ports import Transaction
@@ -75,6 +76,11 @@ def _summarise(tx: Transaction, summaries: list[Summary]) -> None:
             "names_sample": one.names,
         }
         note(tx, SIGN_IN_FAILED_SUMMARY, ANONYMOUS, fields)
+
+
+async def sign_checkpoint(services: Services) -> None:
+    """Once a minute, when the log has grown."""
+    await sign_head(services)
 
 
 async def watch_clock(services: Services) -> None:

@@ -4,7 +4,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from doorward.api.bodies.audit import AuditEntry, AuditPage, AuditVerification
+from doorward.api.signer.refusals import ForkedCheckpoint, StaleCheckpoint
 from doorward.authority.callers import UserCaller
+from doorward.authority.checkpoints import fault_of, sign_head
 from doorward.authority.noting import note
 from doorward.authority.policy import PolicyView
 from doorward.authority.ports import Transaction
@@ -14,8 +16,8 @@ from doorward.base.errors import Invalid
 from doorward.base.ids import checked_id, is_id
 from doorward.domain.audit.catalogue import BY_NAME
 from doorward.domain.audit.event import Actor
-from doorward.domain.audit.events_policy import AUDIT_SEARCHED, AUDIT_VERIFIED
-from doorward.domain.audit.log import LogEntry, LogQuery
+from doorward.domain.audit.events_policy import AUDIT_ERASED, AUDIT_SEARCHED, AUDIT_VERIFIED
+from doorward.domain.audit.log import PAGE_ENTRIES_MAX, LogEntry, LogQuery, VerifyReport
 
 PAGE_MAX: Final = 500
 # An id that nothing has: a name that is unknown finds nothing, instead of everything.
@@ -120,15 +122,36 @@ def _entry(one: LogEntry, names: dict[str, str]) -> AuditEntry:
 
 
 async def verify_audit(services: Services, caller: UserCaller) -> AuditVerification:
-    """Recompute everything; needs `audit: read`."""
+    """Recompute everything and hold it against what the signer signed; needs `audit: read`."""
     await services.store.read(lambda tx: require(services, tx, caller, "audit", "read"))
     report = await services.log.verify_log()
-    fields = {"entries": report.entries, "root": report.root.hex(), "result": report.fault or "sound"}
+    problem = report.fault or await _beyond_the_entries(services, report)
+    newest = None if problem else await services.store.read(lambda tx: tx.checkpoints.latest())
+    fields = {"entries": report.entries, "root": report.root.hex(), "result": problem or "sound"}
     await services.store.write(lambda tx: note(tx, AUDIT_VERIFIED, Actor.user(caller.user_id), fields))
     return AuditVerification(
-        ok=report.is_sound,
+        ok=not problem,
         entries=report.entries,
         root_hash=report.root.hex(),
-        problem=report.fault or "",
+        problem=problem,
         problem_entry=report.fault_seq,
+        erased=report.erased,
+        checkpoint="" if newest is None else newest.note,
     )
+
+
+async def _beyond_the_entries(services: Services, report: VerifyReport) -> str:
+    """What the entries alone can not show: a log rewritten as a whole, or emptied of values without an event."""
+    for kept in await services.store.read(lambda tx: tx.checkpoints.list()):
+        fault = fault_of(services, kept)
+        if fault:
+            return fault
+    try:
+        await sign_head(services)
+    except (StaleCheckpoint, ForkedCheckpoint):
+        return "the signer has signed another log before"
+    erasures = await services.log.search_log(LogQuery(types=(AUDIT_ERASED.name,), limit=PAGE_ENTRIES_MAX))
+    told = sum(int(one.fields.get("entries", 0)) for one in erasures)
+    if report.erased > told:
+        return f"values of {report.erased} entries were removed, but events tell of {told}"
+    return ""

@@ -74,6 +74,10 @@ def verify(output: str, as_json: bool) -> int:
         shown.as_json(answer)
     elif answer.ok:
         shown.line(f"verified: {answer.entries} entries, root {answer.root_hash}")
+        if answer.erased:
+            shown.line(f"values of {answer.erased} entries were erased, as events tell")
+        for text in answer.checkpoint.splitlines():
+            shown.line(f"  {text}")
     else:
         shown.line(f"NOT verified: {answer.problem} (entry {answer.problem_entry})")
     return ExitCode.OK if answer.ok else ExitCode.FAILED

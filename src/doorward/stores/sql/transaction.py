@@ -6,6 +6,7 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from doorward.authority.ports import Events
+from doorward.stores.sql.checkpoints import SqlCheckpoints
 from doorward.stores.sql.jumps import SqlJumps
 from doorward.stores.sql.machines import SqlGateways, SqlJoinTokens, SqlNodeHosts
 from doorward.stores.sql.oidc import SqlIdentityLinks, SqlOidcFlows, SqlOidcSignIns
@@ -124,6 +125,11 @@ class SqlTransaction:
     def node_hosts(self) -> SqlNodeHosts:
         """Verified host keys."""
         return SqlNodeHosts(self.connection)
+
+    @cached_property
+    def checkpoints(self) -> SqlCheckpoints:
+        """The log's signed checkpoints."""
+        return SqlCheckpoints(self.connection)
 
     @cached_property
     def recordings(self) -> SqlRecordings:
