@@ -107,6 +107,7 @@ class FakeControlPlane:
     recordings: dict[str, bytearray] = field(default_factory=dict)
     seals: dict[str, SealRecording] = field(default_factory=dict)
     lease_seconds: float = 10.0
+    notes_seconds: float = 0.0
     unknown: list[str] = field(default_factory=list)
     leases: int = 0
     _watchers: list[asyncio.Queue[WatchMessage]] = field(default_factory=list)
@@ -222,6 +223,11 @@ class FakeControlPlane:
             raise Refused(self.jump_refusal)
         return Jump(self.jump_user_id or proven.identity.user_id, self.remaining_seconds)
 
+    def _forwarding(self) -> tuple[str, ...]:
+        ports = self.obligations.port_forwarding_local or self.obligations.port_forwarding_remote
+        agent = self.obligations.forward_agent
+        return (*(["permit-port-forwarding"] if ports else []), *(["permit-agent-forwarding"] if agent else []))
+
     def _plan(self, node: FakeNode, login: str, wanted: OpenSession) -> SessionPlan:
         session_id = SessionId(new_id(ENTROPY))
         fields = session_fields(
@@ -231,7 +237,7 @@ class FakeControlPlane:
             public_key=wanted.session_public_key,
             serial=10,
             now=self.clock.now() - self.certificate_age,
-            extensions=("permit-pty",),
+            extensions=("permit-pty", *self._forwarding()),
         )
         plan = SessionPlan(
             session_id=session_id,
@@ -262,6 +268,7 @@ class FakeControlPlane:
 
     async def session_notes(self, session_id: str, notes: Sequence[Note]) -> None:
         self._present()
+        await asyncio.sleep(self.notes_seconds)
         self.notes.setdefault(session_id, []).extend(notes)
 
     async def session_ended(self, session_id: str, ended: SessionEnded) -> None:

@@ -14,6 +14,8 @@ from doorward.gateway.ports import ControlPlane
 from doorward.net.supervise import Tasks
 
 NOTES_PENDING_MAX: Final = 2048
+NOTES_PRESSED: Final = 512
+"""With so many notes pending, whoever can cause any number of them is made to wait."""
 RETRY_SECONDS_MIN: Final = 0.2
 RETRY_SECONDS_MAX: Final = 15.0
 REFUSED_NOTES_MAX: Final = 64
@@ -36,6 +38,18 @@ class SessionReports:
         self._was_ended = False
         self._is_sending = False
         self._refusals = 0
+        self._has_room = asyncio.Event()
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether notes come faster than the authority takes them."""
+        return len(self._notes) >= NOTES_PRESSED
+
+    async def room(self) -> None:
+        """Wait until most notes were taken."""
+        self._has_room.clear()
+        if self.is_pressed:
+            await self._has_room.wait()
 
     @property
     def refusals_unnoted(self) -> int:
@@ -89,6 +103,8 @@ class SessionReports:
         elif self._notes:
             batch, self._notes = self._notes[:NOTES_MAX], self._notes[NOTES_MAX:]
             await self._deliver(lambda: self._control_plane.session_notes(self._session_id, batch))
+            if not self.is_pressed:
+                self._has_room.set()
         elif self._ended is not None:
             ended, self._ended = self._ended, None
             await self._deliver(lambda: self._control_plane.session_ended(self._session_id, ended))

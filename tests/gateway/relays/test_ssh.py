@@ -100,7 +100,6 @@ def test_a_command_is_kept_byte_by_byte_and_only_one_runs() -> None:
         (Obligations(file_copy=False), b"exec", encode_string(b"/usr/bin/scp -t .")),
         (Obligations(file_copy=False), b"exec", encode_string(b"rsync --server")),
         (Obligations(file_copy=False), b"subsystem", encode_string(b"sftp")),
-        (Obligations(), b"subsystem", encode_string(b"sftp")),
         (Obligations(), b"subsystem", encode_string(b"netconf")),
         (Obligations(), b"exec", encode_string(b"x" * (COMMAND_BYTES_MAX + 1))),
         (Obligations(), b"exec", b"\0\0"),
@@ -115,10 +114,13 @@ def test_what_the_plan_does_not_hold_ends_the_channel_with_a_line(
     assert refused.line.startswith("doorward: ")
 
 
-@pytest.mark.parametrize("level", [level for level in RecordingLevel if level is not RecordingLevel.NONE])
-def test_sftp_passes_only_where_nothing_is_to_be_recorded(level: RecordingLevel) -> None:
-    assert isinstance(channel(level=RecordingLevel.NONE).from_user(b"subsystem", encode_string(b"sftp")), Forward)
-    assert isinstance(channel(level=level).from_user(b"subsystem", encode_string(b"sftp")), Refuse)
+@pytest.mark.parametrize("level", RecordingLevel)
+def test_sftp_is_read_along_wherever_something_is_recorded(level: RecordingLevel) -> None:
+    opened = channel(level=level).from_user(b"subsystem", encode_string(b"sftp"))
+    assert isinstance(opened, Forward)
+    assert opened.opens is not None
+    read_along = Content.UNSTORED if level is RecordingLevel.NONE else Content.DIGEST
+    assert (opened.opens.body.kind, opened.opens.covered.input) == (StreamKind.SFTP, read_along)
 
 
 @pytest.mark.parametrize(
@@ -134,12 +136,20 @@ def test_sftp_passes_only_where_nothing_is_to_be_recorded(level: RecordingLevel)
         (b"LC_all", b"x", False),
         (b"LANG\n", b"x", False),
         (b"LANG", b"a b", False),
-        (b"LANG", b"x" * 129, False),
+        (b"LANG", b"x" * 65, False),
+        (b"LC_ALL", b"$(id)", False),
+        (b"LC_ALL", b"/bin/sh", False),
+        (b"LC_ALL", b"a;b", False),
         (b"LANG", b"\x1b[31m", False),
     ],
 )
 def test_the_environment_is_an_allow_list(name: bytes, value: bytes, passes: bool) -> None:
     assert channel().from_user(b"env", env(name, value)) == (Forward() if passes else Answer(ok=False))
+
+
+def test_under_strict_no_variable_passes_since_none_is_stored() -> None:
+    relay = channel(level=RecordingLevel.STRICT)
+    assert relay.from_user(b"env", env(b"LANG", b"C")) == Answer(ok=False)
 
 
 def test_variables_are_counted_and_come_before_the_command() -> None:

@@ -11,6 +11,9 @@ from typing import Final, Self
 
 from doorward.base.errors import Invalid
 
+DIGEST_FILE_BYTES_MAX: Final = 4 * 1024**3
+"""How much may pass of one open file, each way, of which strict sessions keep no more than a digest."""
+
 
 class RecordingLevel(IntEnum):
     """none < events < output < output+input < strict (security.md 8)."""
@@ -71,8 +74,9 @@ class Coverage:
     """What a level stores of one kind of stream.
 
     `refused`: the stream may not be opened at all. `events`: opening, command, sizes, exit, operations and closing.
-    `output` and `error_output` are what the resource sends, `input` what the user sends. DIGEST: at least a SHA-256
-    and a length per file, or the content itself; a file beyond `files_bytes_max` of the plan is then refused.
+    `output` is what the resource sends, `input` what the user sends. DIGEST: a SHA-256 and a length per file. Below
+    `strict` a file that is not read or written in order is called sparse and has no digest; under `strict` such pieces
+    are stored themselves, and a file beyond `DIGEST_FILE_BYTES_MAX` is refused.
     """
 
     refused: bool

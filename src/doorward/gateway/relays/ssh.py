@@ -11,8 +11,9 @@ from typing import Final
 
 from doorward.domain.access.obligations import Obligations
 from doorward.domain.recording.frames import Body, Exited, Resized, Signalled, StreamOpened
-from doorward.domain.recording.levels import Content, Coverage, RecordingLevel, StreamKind, coverage
+from doorward.domain.recording.levels import Coverage, RecordingLevel, StreamKind, coverage
 from doorward.gateway.relays import ssh_tables as tables
+from doorward.gateway.relays.commands import copies_files
 from doorward.gateway.relays.ssh_tables import LINES
 from doorward.wire.errors import RemoteProtocolError
 from doorward.wire.ssh.fields import FieldReader
@@ -169,7 +170,10 @@ class ChannelRelay:
         self._variables += 1
         if self._started or self._variables > tables.ENVIRONMENT_COUNT_MAX:
             return Answer(ok=False)
-        # Clients send what their configuration lists, wanted or not: no line, no event, as sshd does.
+        # Clients send what their configuration lists, wanted or not: no line, no event, as sshd does. Values are not
+        # stored, so under strict none passes; below it they can hold a locale and no command.
+        if self._level is RecordingLevel.STRICT:
+            return Answer(ok=False)
         allowed = tables.ENVIRONMENT.fullmatch(name) and tables.ENVIRONMENT_VALUE.fullmatch(value)
         return Forward() if allowed else Answer(ok=False)
 
@@ -184,7 +188,7 @@ class ChannelRelay:
         reader.expect_end()
         if not self._obligations.permit_exec:
             return Refuse(LINES.exec, StreamKind.EXEC.value, _shown(command))
-        if not self._obligations.file_copy and _program(command) in tables.FILE_COPY_PROGRAMS:
+        if not self._obligations.file_copy and copies_files(command):
             return Refuse(LINES.file_copy, StreamKind.EXEC.value, _shown(command))
         return self._start(StreamKind.EXEC, command)
 
@@ -196,9 +200,6 @@ class ChannelRelay:
             return Refuse(LINES.subsystem, "subsystem", _shown(name))
         if not self._obligations.file_copy:
             return Refuse(LINES.file_copy, kind.value)
-        if coverage(self._level, kind).output is not Content.UNSTORED:
-            # Its operations are not read along yet, and a level is never claimed that is not achieved.
-            return Refuse(LINES.sftp, kind.value)
         return self._start(kind)
 
     def _resize(self, reader: FieldReader) -> Verdict:
@@ -274,11 +275,6 @@ _NODE_REQUESTS: Final[dict[bytes, _Rule]] = {
 
 def _not_offered(kind: StreamKind) -> str:
     return f"doorward: {tables.REFUSED_FORWARDS.get(kind, kind.value)} is not offered by this gateway"
-
-
-def _program(command: bytes) -> bytes:
-    words = command.split(None, 1)
-    return words[0].rpartition(b"/")[2] if words else b""
 
 
 def _shown(raw: bytes) -> str:

@@ -31,12 +31,10 @@ GLOBAL_REQUESTS: Final = {
 SUBSYSTEMS: Final = {b"sftp": StreamKind.SFTP}
 
 ENVIRONMENT: Final = re.compile(rb"LANG|TERM|COLORTERM|LC_[A-Z_]{1,32}")
-ENVIRONMENT_VALUE: Final = re.compile(rb"[\x21-\x7e]{0,128}")
+ENVIRONMENT_VALUE: Final = re.compile(rb"[A-Za-z0-9_.,:@+-]{0,64}")
 ENVIRONMENT_COUNT_MAX: Final = 32
 SIGNAL: Final = re.compile(rb"[A-Z][A-Z0-9]{0,15}(?:@[a-z0-9.-]{1,64})?")
 TERMINAL: Final = re.compile(rb"[\x21-\x7e]{0,64}")
-FILE_COPY_PROGRAMS: Final = frozenset({b"scp", b"rsync", b"sftp-server"})
-"""What stock clients run at the far end of a copy. Not airtight: `cat` copies too."""
 
 COMMAND_BYTES_MAX: Final = 128 * 1024
 """Linux takes no longer single argument, and sshd passes the command to the shell as one."""
@@ -63,7 +61,6 @@ class Lines:
     shell: str = "doorward: your access does not include a shell on this node"
     exec: str = "doorward: your access does not include running commands on this node"
     file_copy: str = "doorward: your access does not include copying files"
-    sftp: str = "doorward: sftp is not offered here yet; `scp -O` and rsync are"
     subsystem: str = "doorward: this subsystem is not offered"
     started: str = "doorward: this channel already runs something"
     malformed: str = "doorward: a request that can not be read"

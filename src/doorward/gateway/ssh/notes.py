@@ -4,9 +4,11 @@ from typing import Any
 
 from doorward.api.bodies.gateway_calls import Note, SessionPlan
 from doorward.base.clock import to_micros
+from doorward.domain.recording import frames
 from doorward.domain.recording.frames import Exited, Header, StreamClosed, StreamOpened
 from doorward.domain.recording.levels import StreamKind
 from doorward.gateway.parts import GatewayParts
+from doorward.gateway.relays.sftp_tables import PATH_BYTES_MAX
 from doorward.gateway.relays.ssh import Refuse
 
 _FORWARDS = frozenset(
@@ -56,6 +58,23 @@ def stream_closed(stream: int, kind: str, exited: Exited | None, closed: StreamC
     if exited is not None and exited.signal:
         fields["exit_signal"] = exited.signal
     return Note("stream.closed", fields)
+
+
+def file_operated(stream: int, operation: str, note: frames.Note) -> Note:
+    """`sftp.operation`."""
+    fields: dict[str, Any] = {"operation": operation, "stream": stream, "result": note.result, "bytes": note.size}
+    if note.path:
+        fields["path"] = path_text(note.path)
+    if note.new_path:
+        fields["path_to"] = path_text(note.new_path)
+    if note.sha256:
+        fields["sha256"] = note.sha256.hex()
+    return Note("sftp.operation", fields)
+
+
+def path_text(path: bytes) -> str:
+    """A path in the log: what is not UTF-8 as escapes; cut where no system of ours has longer ones."""
+    return path[:PATH_BYTES_MAX].decode(errors="backslashreplace")
 
 
 def refused(verdict: Refuse) -> Note:

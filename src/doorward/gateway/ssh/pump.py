@@ -6,38 +6,27 @@ until its exit status has passed: sent before, OpenSSH's multiplexing clients no
 status (measured: 4 of 230 runs). An exit status follows the output that it belongs to, never overtakes it.
 """
 
-from collections.abc import Callable
-from enum import Enum
 from typing import Final, Protocol
 
 from doorward.base.errors import DoorwardError
-from doorward.domain.recording.frames import Body, FrameType, StreamClosed
-from doorward.domain.recording.levels import Content
+from doorward.domain.recording.frames import FrameType, StreamClosed
+from doorward.domain.recording.levels import Content, RecordingLevel
+from doorward.gateway.relays.sftp import SftpRelay
 from doorward.gateway.relays.ssh import REFUSED_STATUS, ChannelRelay, Forward, Open, Refuse
-from doorward.gateway.ssh.asyncssh_channels import RelayChannel
+from doorward.gateway.ssh.ends import End, Hold, NodeEnd, UserEnd
+from doorward.gateway.ssh.sftp_stream import FileHost, SftpStream
 from doorward.wire.ssh.fields import encode_uint32
 
 STDERR: Final = 1
-_EXIT_REQUESTS_HELD_MAX: Final = 4
 
 
-class Hold(Enum):
-    """Why nothing is read from one side for now."""
-
-    CHANNEL = "the other channel's window or buffer is full"
-    CONNECTION = "the other connection does not take more"
-    DISK = "the recorder runs ahead of the disk"
-
-
-class ChannelHost(Protocol):
+class ChannelHost(FileHost, Protocol):
     """The session that a channel belongs to."""
 
     def open_stream(self, opens: Open) -> int:
         """Record and report that a stream begins; raises when it can not be stored."""
         ...
 
-    def store(self, stream: int, content: FrameType, data: bytes) -> None: ...
-    def store_event(self, stream: int, body: Body) -> None: ...
     def refused(self, verdict: Refuse) -> None: ...
     def failed(self, error: DoorwardError) -> None:
         """Something could not be stored: end the session."""
@@ -60,8 +49,9 @@ class Pump:
     def __init__(self, relay: ChannelRelay, host: ChannelHost) -> None:
         self._relay = relay
         self._host = host
-        self.user = _UserEnd(self)
-        self.node = _NodeEnd(self)
+        self.user: Final = UserEnd(self)
+        self.node: Final = NodeEnd(self)
+        self._files: SftpStream | None = None
         self._stream: int | None = None
         self._open: Open | None = None
         self._answers: list[bool | None] = []
@@ -92,15 +82,15 @@ class Pump:
         self._dead = True
         self._report_closed()
 
-    def hold(self) -> None:
+    def hold(self, why: Hold) -> None:
         """Read nothing, from either side."""
-        self.user.hold_reading(Hold.DISK)
-        self.node.hold_reading(Hold.DISK)
+        self.user.hold_reading(why)
+        self.node.hold_reading(why)
 
-    def go_on(self) -> None:
+    def go_on(self, why: Hold) -> None:
         """The inverse of `hold`."""
-        self.user.allow_reading(Hold.DISK)
-        self.node.allow_reading(Hold.DISK)
+        self.user.allow_reading(why)
+        self.node.allow_reading(why)
 
     def from_user(self, data: bytes) -> None:
         """Input."""
@@ -114,11 +104,14 @@ class Pump:
             # A transfer is use. What a program draws on a terminal that nobody touches is not.
             self._host.user_acted()
 
-    def _carry(self, content: FrameType, data: bytes, to: "_End", datatype: int | None) -> None:
+    def _carry(self, content: FrameType, data: bytes, to: End, datatype: int | None) -> None:
         if self._dead:
             return
         if self._open is None or self._stream is None:
             return  # bytes before anything was started belong to nothing: sshd drops them, too
+        if self._files is not None and datatype is None:
+            self._carry_files(self._files, content, data)
+            return
         covered = self._open.covered
         if (covered.input if content is FrameType.INPUT else covered.output) is Content.STORED:
             try:
@@ -128,6 +121,20 @@ class Pump:
                 return
         self._bytes[content] += len(data)
         to.write(data, datatype)
+
+    def _carry_files(self, files: SftpStream, content: FrameType, data: bytes) -> None:
+        try:
+            line = files.from_user(data) if content is FrameType.INPUT else files.from_node(data)
+        except DoorwardError as error:
+            self._fail(error)
+            return
+        if line:
+            self.dismiss(line)
+            self.node.close()
+
+    def _pass_file_bytes(self, content: FrameType, data: bytes) -> None:
+        self._bytes[content] += len(data)
+        (self.node if content is FrameType.INPUT else self.user).write(data, None)
 
     def user_request(self, name: bytes, data: bytes, *, want_reply: bool) -> None:
         """A request of the user's client: judged, recorded, passed on; the reply comes back in order."""
@@ -197,7 +204,10 @@ class Pump:
         if not self._dead:
             self.node.write_eof()
 
-    def end_closed(self, closed: "_End") -> None:
+    def end_made(self, made: End) -> None:
+        """Nothing waits for it: before a request that starts something, nothing passes."""
+
+    def end_closed(self, closed: End) -> None:
         """One side's channel is gone: so will be the other's, after what is still on its way."""
         if closed is self.node:
             self._host.node_end_closed()
@@ -211,12 +221,20 @@ class Pump:
     def _report_closed(self) -> None:
         if not self._closed_reported:
             self._closed_reported = True
+            self._finish_files()
             totals = StreamClosed(
                 output_bytes=self._bytes[FrameType.OUTPUT],
                 error_output_bytes=self._bytes[FrameType.ERROR_OUTPUT],
                 input_bytes=self._bytes[FrameType.INPUT],
             )
             self._host.pump_closed(self, self._stream, totals)
+
+    def _finish_files(self) -> None:
+        try:
+            if self._files is not None:
+                self._files.finish()
+        except DoorwardError as error:
+            self._fail(error)
 
     def _pass_exit(self, verdict: Forward, name: bytes, data: bytes) -> None:
         if self._dead or not self._stored(verdict):
@@ -235,12 +253,18 @@ class Pump:
             if verdict.opens is not None:
                 self._stream = self._host.open_stream(verdict.opens)
                 self._open = verdict.opens
+                self._read_along(verdict.opens, self._stream)
             elif verdict.record is not None and self._stream is not None:
                 self._host.store_event(self._stream, verdict.record)
         except DoorwardError as error:
             self._fail(error)
             return False
         return True
+
+    def _read_along(self, opens: Open, stream: int) -> None:
+        if opens.covered.input is Content.DIGEST:
+            relay = SftpRelay(RecordingLevel.parse(opens.body.level))
+            self._files = SftpStream(relay, stream, self._host, self._pass_file_bytes)
 
     def _fail(self, error: DoorwardError) -> None:
         self._dead = True
@@ -249,129 +273,3 @@ class Pump:
     def _answer_user(self) -> None:
         while self._answers and self._answers[0] is not None:
             self.user.respond(ok=bool(self._answers.pop(0)))
-
-
-class _End:
-    """What both ends share. asyncssh calls these; none of them raises."""
-
-    def __init__(self, pump: Pump) -> None:
-        self._pump = pump
-        self._channel: RelayChannel | None = None
-        self._holds: set[Hold] = set()
-        self._when_read: list[Callable[[], None]] = []
-
-    def connection_made(self, chan: RelayChannel) -> None:
-        """asyncssh: the channel is open."""
-        self._channel = chan
-        if self._holds:
-            chan.pause_reading()
-
-    def connection_lost(self, _exc: Exception | None) -> None:
-        """asyncssh: the channel is gone."""
-        self._channel = None
-        self._when_read.clear()
-        self._pump.end_closed(self)
-
-    def write(self, data: bytes, datatype: int | None) -> None:
-        """Send, unless the channel is gone."""
-        if self._channel is not None and self._channel.is_open:
-            self._channel.write(data, datatype)
-
-    def write_eof(self) -> None:
-        """Send no more."""
-        if self._channel is not None:
-            self._channel.write_eof()
-
-    def request(self, name: bytes, data: bytes, *, want_reply: bool) -> None:
-        """Send a channel request."""
-        if self._channel is not None:
-            self._channel.request(name, data, want_reply=want_reply)
-
-    def respond(self, *, ok: bool) -> None:
-        """Answer the oldest request of this side's peer."""
-        if self._channel is not None:
-            self._channel.respond(ok=ok)
-
-    def after_data(self, action: Callable[[], None]) -> None:
-        """Do it when all that was written has left."""
-        if self._channel is not None:
-            self._channel.after_data(action)
-
-    def when_read(self, action: Callable[[], None]) -> None:
-        """Do it when all that has arrived was handed on."""
-        if self._channel is None or not self._channel.has_unread:
-            action()
-        elif len(self._when_read) < _EXIT_REQUESTS_HELD_MAX:
-            self._when_read.append(action)
-
-    def hold_reading(self, why: Hold) -> None:
-        """One more reason to read nothing from this side."""
-        self._holds.add(why)
-        if self._channel is not None:
-            self._channel.pause_reading()
-
-    def allow_reading(self, why: Hold) -> None:
-        """One reason less; the last one lets what waits come through."""
-        if why not in self._holds:
-            return
-        self._holds.discard(why)
-        if not self._holds and self._channel is not None:
-            self._channel.resume_reading()
-            while self._when_read and self._channel is not None and not self._channel.has_unread:
-                self._when_read.pop(0)()
-
-    def close(self) -> None:
-        """Close after what was written has left."""
-        if self._channel is not None:
-            self._channel.close()
-
-    @property
-    def buffered_bytes(self) -> int:
-        """How much waits in memory on this side."""
-        return self._channel.buffered_bytes if self._channel is not None else 0
-
-
-class _UserEnd(_End):
-    """The user's side."""
-
-    def data_received(self, data: bytes, _datatype: int | None) -> None:
-        self._pump.from_user(data)
-
-    def eof_received(self) -> bool:
-        self._pump.user_eof()
-        return True
-
-    def pause_writing(self) -> None:
-        self._pump.node.hold_reading(Hold.CHANNEL)
-
-    def resume_writing(self) -> None:
-        self._pump.node.allow_reading(Hold.CHANNEL)
-
-    def request_received(self, name: bytes, data: bytes, *, want_reply: bool) -> None:
-        self._pump.user_request(name, data, want_reply=want_reply)
-
-    def response_received(self, *, ok: bool) -> None:
-        """We ask users' clients for nothing."""
-
-
-class _NodeEnd(_End):
-    """The node's side."""
-
-    def data_received(self, data: bytes, datatype: int | None) -> None:
-        self._pump.from_node(data, datatype)
-
-    def eof_received(self) -> bool:
-        self._pump.node_eof()
-        return True
-
-    def pause_writing(self) -> None:
-        self._pump.user.hold_reading(Hold.CHANNEL)
-
-    def resume_writing(self) -> None:
-        self._pump.user.allow_reading(Hold.CHANNEL)
-
-    def request_received(self, name: bytes, data: bytes, *, want_reply: bool) -> None:
-        self._pump.node_request(name, data, want_reply=want_reply)
-
-    def response_received(self, *, ok: bool) -> None:
-        self._pump.node_answered(ok=ok)

@@ -6,7 +6,7 @@ makes `on_pressure` hold all channels until there is room again.
 
 from collections.abc import Callable
 
-from doorward.domain.recording.frames import Body, Exited, FrameType, Resized, Signalled, StreamClosed
+from doorward.domain.recording.frames import Body, Exited, FrameType, Note, Resized, Signalled, StreamClosed
 from doorward.domain.recording.levels import RecordingLevel
 from doorward.gateway.recorder.failures import RecorderFailed
 from doorward.gateway.recorder.recorder import Recorder
@@ -68,6 +68,8 @@ class SessionRecording:
                 recorder.signalled(stream, name)
             case Exited():
                 recorder.exited(stream, body)
+            case Note():
+                recorder.note(stream, body)
             case StreamClosed():
                 recorder.close_stream(stream, body)
 

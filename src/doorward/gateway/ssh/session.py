@@ -16,6 +16,7 @@ from doorward.api.bodies.gateway_calls import Note, SessionEnded, SessionPlan, S
 from doorward.base.errors import DoorwardError
 from doorward.base.terminal_text import for_terminal
 from doorward.domain.access.obligations import Obligations
+from doorward.domain.recording import frames
 from doorward.domain.recording.frames import Body, Exited, FrameType, StreamClosed
 from doorward.domain.recording.levels import RecordingLevel
 from doorward.domain.sessions.states import EndReason
@@ -28,9 +29,10 @@ from doorward.gateway.sessions import Control, Sight
 from doorward.gateway.ssh import lines, notes
 from doorward.gateway.ssh.asyncssh_channels import ChannelEnd
 from doorward.gateway.ssh.asyncssh_internals import NodeConnection, Refusal, UserConnection
+from doorward.gateway.ssh.ends import Hold
 from doorward.gateway.ssh.keys import MemoryKey
 from doorward.gateway.ssh.node_link import LinkFailed, NodeLink
-from doorward.gateway.ssh.pump import Hold, Pump
+from doorward.gateway.ssh.pump import Pump
 from doorward.gateway.ssh.recording import SessionRecording
 
 EPOCH_SECONDS: Final = 5.0
@@ -66,6 +68,7 @@ class SshSession:
         self._is_over = False
         self._last_line = lines.OVER
         self._is_held = False
+        self._is_held_for_log = False
 
     @classmethod
     def open(cls, plan: SessionPlan, key: MemoryKey, parts: GatewayParts, user: UserConnection) -> "SshSession":
@@ -183,6 +186,13 @@ class SshSession:
             self._exits[stream] = body
         self._recording.event(stream, body)
 
+    def file_operated(self, stream: int, operation: str, note: frames.Note) -> None:
+        """Something was done to a file."""
+        self._reports.note(notes.file_operated(stream, operation, note))
+        if self._reports.is_pressed and not self._is_held_for_log and not self._is_over:
+            self._is_held_for_log = True
+            self._parts.tasks.spawn(self._wait_for_log(), f"wait for the log, session {self.id}")
+
     def refused(self, verdict: Refuse) -> None:
         """Note a refusal."""
         if verdict.kind:
@@ -290,7 +300,7 @@ class SshSession:
     async def _wait_for_disk(self, recorder: Recorder) -> None:
         held = tuple(self._pumps)
         for pump in held:
-            pump.hold()
+            pump.hold(Hold.DISK)
         try:
             await recorder.room()
         except RecorderFailed as error:
@@ -298,7 +308,18 @@ class SshSession:
         finally:
             self._is_held = False
             for pump in held:
-                pump.go_on()
+                pump.go_on(Hold.DISK)
+
+    async def _wait_for_log(self) -> None:
+        held = tuple(self._pumps)
+        for pump in held:
+            pump.hold(Hold.LOG)
+        try:
+            await self._reports.room()
+        finally:
+            self._is_held_for_log = False
+            for pump in held:
+                pump.go_on(Hold.LOG)
 
     async def _finish(self, reason: EndReason) -> None:
         facts: dict[str, object] = {"streams": self._streams}
