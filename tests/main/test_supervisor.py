@@ -51,6 +51,10 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def descriptors_open() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(WAIT_SECONDS_MAX):
         while not condition():  # noqa: ASYNC110  (what is waited for happens in another process)
@@ -135,11 +139,11 @@ async def test_silent_restart_leaves_nothing_beside_the_next(tmp_path: Path, mon
 
 
 async def test_program_that_is_not_there_does_not_start(tmp_path: Path) -> None:
-    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    descriptors = descriptors_open()
     with pytest.raises(ExceptionGroup) as caught:
         await Supervisor([Child("none", ["/no/such/program"], {}, tmp_path)]).run()
     assert caught.group_contains(OSError)
-    assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors + 1
+    assert descriptors_open() <= descriptors + 1
 
 
 async def test_stop_is_heard_while_a_child_is_starting(tmp_path: Path) -> None:

@@ -28,12 +28,12 @@ from doorward.domain.audit.events_people import ADMIN_CODE_ISSUED, INSTALLATION_
 from doorward.domain.audit.events_policy import RESOURCE_CREATED
 from doorward.domain.identity.invitation import FIRST_ADMIN_LIFETIME, InvitationPurpose
 from doorward.domain.identity.machines import Gateway
-from doorward.domain.kinds.registry import dump
+from doorward.domain.kinds.registry import dump, load_body
 from doorward.domain.kinds.user import User
 from doorward.main.embedded_gateway import issue_identity
 from doorward.main.layout import Layout, make_private_directory
 from doorward.main.open_store import open_store
-from doorward.main.settings import Settings, dump_settings
+from doorward.main.settings import Settings, dump_settings, parse_settings
 from doorward.main.signer_role import kek_source
 from doorward.signer.process import run_signer
 from doorward.stores.keys.creation import create_keys
@@ -70,6 +70,9 @@ class Initialised:
 async def initialise(settings: Settings, layout: Layout, administrator: str) -> Initialised:
     """Make an installation in an empty directory; a failure leaves nothing half made behind."""
     os.umask(0o077)
+    # What could not be read back would shut every door, or keep the processes from starting.
+    load_body("user", dump(User(administrator.lower(), FIRST_ROLES)))
+    parse_settings(dump_settings(settings), layout.root)
     if layout.root.exists() and any(layout.root.iterdir()):
         raise AlreadyInitialised(f"initialising {layout.root}: it is not empty")
     make_private_directory(layout.root)
