@@ -1,13 +1,16 @@
-"""uvicorn's HTTP protocol, told who is at the other end.
+"""uvicorn's HTTP protocol, told who is at the other end, and bounded in what it takes from strangers.
 
 No ASGI server hands out the peer's certificate, so this subclass reads it from the TLS layer when the connection is
 made and puts a `Peer` into each request's state. The address comes from the listener, which has read the PROXY header
 of a gateway that passes connections on.
+
+httptools has no limit for a request's line, headers or trailers and appends what it reads to what it has, so bytes that
+belong to no body are counted here, before anybody is known.
 """
 
 import asyncio
 import ssl
-from typing import Any
+from typing import Any, Final
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -16,6 +19,8 @@ from uvicorn.server import ServerState
 from doorward.authority.callers import Peer
 
 PEER_KEY = "doorward_peer"
+OVERHEAD_BYTES_MAX: Final = 64 * 1024
+"""Of a request's line, headers, trailers and chunk lengths; each byte of a body makes up for one of its framing."""
 
 
 class PeerProtocol(HttpToolsProtocol):
@@ -24,9 +29,26 @@ class PeerProtocol(HttpToolsProtocol):
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any], source: str) -> None:
         super().__init__(config=config, server_state=server_state, app_state=app_state)
         self._source = source
+        self._overhead_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         self.app_state = {**self.app_state, PEER_KEY: Peer(self._source, certificate)}
         super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        self._overhead_bytes += len(data)
+        super().data_received(data)
+        if self._overhead_bytes > OVERHEAD_BYTES_MAX:
+            self.transport.abort()
+
+    def on_body(self, body: bytes) -> None:
+        self._overhead_bytes = max(0, self._overhead_bytes - 2 * len(body))
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._overhead_bytes = 0
+        super().on_message_complete()
