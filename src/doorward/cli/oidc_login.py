@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import threading
 import webbrowser
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ from doorward.api.bodies.oidc import BeginOidc, BeginOidcDevice, CompleteOidc, O
 from doorward.api.bodies.sign_ins import SignedIn
 from doorward.api.calls import BEGIN_OIDC, BEGIN_OIDC_DEVICE, COMPLETE_OIDC, OIDC_CONNECTORS, POLL_OIDC_DEVICE
 from doorward.api.client.user import BadAnswer, UserClient
-from doorward.base.clock import Clock, SystemClock
+from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
 from doorward.base.errors import Invalid, Missing, Unavailable
 from doorward.cli import shown
@@ -32,8 +31,6 @@ POLL_SECONDS_MIN: Final = 1
 POLL_SECONDS_MAX: Final = 120
 URL_CHARACTERS_MAX: Final = 4096
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-
-Wait = Callable[[float], object]
 
 
 def chosen_connector(client: UserClient, wanted: str | None) -> str | None:
@@ -76,23 +73,14 @@ def sign_in_by_browser(client: UserClient, connector: str, keys: ClientKeys, cli
     )
 
 
-def sign_in_by_device(
-    client: UserClient,
-    connector: str,
-    keys: ClientKeys,
-    client_text: str,
-    *,
-    wait: Wait | None = None,
-    clock: Clock | None = None,
-) -> SignedIn:
+def sign_in_by_device(client: UserClient, connector: str, keys: ClientKeys, client_text: str) -> SignedIn:
     """Show the code to type, and ask until it was typed, or it is too late."""
     said = BeginOidcDevice(connector=connector, keys=keys.public(), client=client_text)
     begun = client.call(BEGIN_OIDC_DEVICE, said)
     expires = _moment(begun.expires)
     _show(begun, client_text)
-    pause, ticking = wait or threading.Event().wait, clock or SystemClock()
-    seconds = begun.interval_seconds
-    while ticking.now() < expires:
+    clock, seconds = SystemClock(), begun.interval_seconds
+    while clock.now() < expires:
         pause(min(max(seconds, POLL_SECONDS_MIN), POLL_SECONDS_MAX))
         polled = client.call(POLL_OIDC_DEVICE, PollOidcDevice(flow=begun.flow, secret=begun.secret))
         if polled.signed_in is not None:
@@ -113,6 +101,11 @@ def checked_address(url: str) -> str:
     if not host or not printable or not (parts.scheme == "https" or plain) or "@" in parts.netloc:
         raise BadAnswer("reading where to sign in: this is no address for a browser")
     return url
+
+
+def pause(seconds: float) -> None:
+    """Let the other device have its time."""
+    threading.Event().wait(seconds)
 
 
 def open_browser(url: str) -> None:

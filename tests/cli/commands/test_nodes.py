@@ -34,7 +34,9 @@ def test_setup_prints_the_script_and_nothing_else_on_standard_output(alice: Comm
     done = alice("nodes", "setup", "web", "--login", "root", "--login", "app", "--exclusive")
     assert (done.exit_code, done.out) == (0, SCRIPT)
     assert "2026-01-01T00:10:00Z" in done.err
-    assert stub.seen[-1].json == {"logins": ["root", "app"], "url": stub.url, "exclusive": True}
+    assert stub.seen[-1].json == {"logins": ["root", "app"], "url": stub.url, "exclusive": True, "replace": False}
+    assert alice("nodes", "setup", "web", "--login", "root", "--replace").exit_code == 0
+    assert stub.seen[-1].json["replace"] is True
 
 
 @pytest.mark.parametrize("words", [("--run",), ("--run", "root@h"), ("root@h",)])

@@ -166,6 +166,15 @@ def test_connector_maps_groups_and_claims_and_points_at_its_secret() -> None:
     assert connector.max_sign_in == timedelta(hours=4)
 
 
+def test_a_device_flow_is_on_and_networks_are_open_only_where_it_is_said() -> None:
+    plain = load("oidc_connector", CONNECTOR)
+    assert (plain.device_flow, plain.networks) == (False, ())
+    open_ones = ["10.1.0.0/16", "fd00:1::/32"]
+    connector = load("oidc_connector", CONNECTOR | {"device_flow": True, "networks": open_ones})
+    assert connector.device_flow
+    assert [str(network) for network in connector.networks] == open_ones
+
+
 @pytest.mark.parametrize(
     "issuer", ["http://127.0.0.1:9000/op", "http://localhost:1", "http://[::1]:9", "https://id.example.com/realms/a"]
 )
@@ -197,6 +206,11 @@ def test_an_issuer_is_https_or_on_the_loopback_address(issuer: str) -> None:
         ({"claims_to_traits": {"sub": ""}}, "spec.claims_to_traits.sub"),
         ({"max_sign_in": "30d"}, "spec.max_sign_in"),
         ({"claims_max_age": "0"}, "spec.claims_max_age"),
+        ({"issuer": "https://id.example.com/" + "x" * 500}, "spec.issuer"),
+        ({"device_flow": "yes"}, "spec.device_flow"),
+        ({"networks": ["10.0.0.1/8"]}, "spec.networks[0]"),
+        ({"networks": ["everywhere"]}, "spec.networks[0]"),
+        ({"networks": "10.0.0.0/8"}, "spec.networks"),
     ],
 )
 def test_a_wrong_connector_is_refused(change: dict[str, Any], field: str) -> None:

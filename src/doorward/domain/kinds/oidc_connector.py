@@ -22,6 +22,7 @@ from doorward.domain.kinds.positioned import Table
 VERSION: Final = "v1"
 MAPPINGS_MAX: Final = 1000
 SCOPES_MAX: Final = 50
+ISSUER_CHARACTERS_MAX: Final = 512
 NETWORKS_MAX: Final = 50
 SIGN_IN_DEFAULT: Final = timedelta(hours=8)
 SIGN_IN_MAX: Final = timedelta(days=7)
@@ -163,7 +164,7 @@ def _mapping(spec: Fields, key: str) -> Fields:
 
 def _issuer(text: str) -> str:
     match = _ISSUER.fullmatch(text)
-    if match is None or not 1 <= int(match.group(3) or 443) <= 65535:
+    if match is None or len(text) > ISSUER_CHARACTERS_MAX or not 1 <= int(match.group(3) or 443) <= 65535:
         raise Invalid("reading an issuer: a URL without user, query and fragment is expected")
     if match.group(1) != "https" and match.group(2) not in _LOOPBACK:
         raise Invalid("reading an issuer: https is needed (http only on the loopback address)")
