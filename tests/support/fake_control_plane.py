@@ -39,6 +39,7 @@ from doorward.domain.certificates.ssh_profiles import face_fields, node_fields, 
 from doorward.domain.certificates.ssh_signing import SshAuthority
 from doorward.domain.sessions.states import EndReason
 from doorward.wire.ssh.certificate import parse_certificate
+from doorward.wire.ssh.public_key import fingerprint
 
 ENTROPY = SystemEntropy()
 NO_ACCESS = "no such account or node, or none for you"
@@ -66,6 +67,7 @@ class FakeNode:
     id: NodeId = field(default_factory=lambda: NodeId(new_id(ENTROPY)))
     host_key: bytes = b""
     use_host_authority: bool = True
+    enrolled_key: bytes = b""
 
 
 @dataclass
@@ -127,8 +129,9 @@ class FakeControlPlane:
         return self.users_ca.sign(fields, ENTROPY.token(32))
 
     def host_certificate(self, node: FakeNode, public_key: bytes, **changes: Any) -> bytes:
-        """A node's host certificate."""
+        """A node's host certificate; its key is the enrolled one from then on."""
         node_id = changes.pop("node_id", node.id)
+        node.enrolled_key = public_key
         fields = node_fields(node_id=node_id, public_key=public_key, serial=8, now=self.clock.now(), **changes)
         return self.hosts_ca.sign(fields, ENTROPY.token(32))
 
@@ -251,7 +254,8 @@ class FakeControlPlane:
             certificate=self.sessions_ca.sign(fields, ENTROPY.token(32)),
             node_host_authorities=[self.hosts_ca.public_blob] if node.use_host_authority else [],
             host_principal=node_principal(node.id),
-            host_key=node.host_key,
+            host_key=node.host_key or node.enrolled_key,
+            host_key_fingerprint=fingerprint(node.host_key or node.enrolled_key),
             obligations=self.obligations.dump(),
             remaining_seconds=self.remaining_seconds,
             epoch=self.epoch if self.plan_epoch is None else self.plan_epoch,

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from doorward.authority.policy import PolicyView, UnknownSubject
 from doorward.authority.ports import Transaction
-from doorward.base.ids import SignInId
+from doorward.base.ids import NodeId, SignInId
 from doorward.domain.access.decide import decide
 from doorward.domain.access.levels import SecondFactor
 from doorward.domain.access.locks import facts_of, locks_hit
@@ -64,6 +64,12 @@ def cut(tx: Transaction, sessions: Iterable[SessionRecord], reason: EndReason, m
             )
         )
     return len(moved)
+
+
+def cut_node(tx: Transaction, node_id: NodeId, message: str, actor: Actor) -> int:
+    """Cut what is open on a node that is not where, or what, it was."""
+    sessions = [one for one in tx.sessions.live() if one.node_id == node_id]
+    return cut(tx, sessions, EndReason.TARGET_CHANGED, message, actor)
 
 
 def end_sign_ins(tx: Transaction, sign_ins: Iterable[SignIn], reason: SignInEnd, actor: Actor, name: str) -> int:

@@ -8,7 +8,9 @@ from tests.support.authority_lab import OPS, PEER, AuthorityLab, LabSignIn
 from tests.support.proofs import open_as
 
 from doorward.api.bodies.administration import EnrolNode, IssueToken, NodeSetup, PinHostKey
+from doorward.authority.operations.admission import NodeUnverified, SessionRefused
 from doorward.authority.operations.joining import issue_token
+from doorward.authority.operations.node_doubt import AnotherKey, lock_name
 from doorward.authority.operations.nodes import enrol_node, host_key, node_setup, pin_host_key
 from doorward.authority.operations.resources import delete_resource
 from doorward.authority.operations.tokens import TokenRefused
@@ -23,6 +25,8 @@ from doorward.wire.ssh.public_key import fingerprint, parse_public_key_line, pub
 
 HOST_KEY = ed25519_key(900)[1]
 LINE = public_key_line(HOST_KEY)
+OTHER_KEY = ed25519_key(902)[1]
+OTHER_LINE = public_key_line(OTHER_KEY)
 CHECK = public_key_line(ed25519_key(901)[1])
 SETUP = NodeSetup(["dwt-root", "dwt-app"], "https://authority.example:3443")
 
@@ -85,6 +89,63 @@ async def test_node_is_reachable_from_then_on(lab: AuthorityLab, admin: LabSignI
     bob = await lab.signed_in("bob", "ops")
     await enrol_node(lab.services, PEER, EnrolNode(await token_for(lab, admin), LINE))
     assert (await open_as(lab, bob, "dwt-root@web")).host_key_fingerprint == fingerprint(HOST_KEY)
+
+
+async def test_second_key_locks_the_node_and_is_not_believed(
+    lab: AuthorityLab, admin: LabSignIn, node_id: NodeId
+) -> None:
+    await lab.declare(OPS)
+    bob = await lab.signed_in("bob", "ops")
+    await enrol_node(lab.services, PEER, EnrolNode(await token_for(lab, admin), LINE))
+    plan = await open_as(lab, bob, "dwt-root@web")
+    with pytest.raises(AnotherKey):
+        await enrol_node(lab.services, PEER, EnrolNode(await token_for(lab, admin), OTHER_LINE))
+    host = await lab.read(lambda tx: tx.node_hosts.get(node_id))
+    assert host is not None
+    assert host.fingerprint == fingerprint(HOST_KEY)
+    assert [one.session_id for one in await lab.cuts()] == [plan.session_id]
+    with pytest.raises(SessionRefused):
+        await open_as(lab, bob, "dwt-root@web")
+    (locked,) = await lab.events("lock.created")
+    assert locked.fields["name"] == lock_name(node_id)
+    with pytest.raises(AnotherKey):
+        await enrol_node(lab.services, PEER, EnrolNode(await token_for(lab, admin), OTHER_LINE))
+
+
+async def test_same_key_is_enrolled_again_without_a_word(lab: AuthorityLab, admin: LabSignIn, node_id: NodeId) -> None:
+    for _ in range(2):
+        await enrol_node(lab.services, PEER, EnrolNode(await token_for(lab, admin), LINE))
+    assert await lab.events("lock.created") == []
+
+
+async def test_replacing_closes_the_node_until_the_other_key_is_enrolled(
+    lab: AuthorityLab, admin: LabSignIn, node_id: NodeId
+) -> None:
+    await lab.declare(OPS)
+    bob = await lab.signed_in("bob", "ops")
+    await enrol_node(lab.services, PEER, EnrolNode(await token_for(lab, admin), LINE))
+    plan = await open_as(lab, bob, "dwt-root@web")
+    replacing = NodeSetup(SETUP.logins, SETUP.url, replace=True)
+    script = (await node_setup(lab.services, admin.caller, "web", replacing)).script
+    assert [one.session_id for one in await lab.cuts()] == [plan.session_id]
+    with pytest.raises(NodeUnverified):
+        await open_as(lab, bob, "dwt-root@web")
+    token = script.split("DOORWARD_TOKEN=")[1].split("\n")[0].strip("'")
+    await enrol_node(lab.services, PEER, EnrolNode(token, OTHER_LINE))
+    assert (await open_as(lab, bob, "dwt-root@web")).host_key_fingerprint == fingerprint(OTHER_KEY)
+
+
+async def test_typing_another_fingerprint_cuts_what_is_open(
+    lab: AuthorityLab, admin: LabSignIn, node_id: NodeId
+) -> None:
+    await lab.declare(OPS)
+    bob = await lab.signed_in("bob", "ops")
+    await pin_host_key(lab.services, admin.caller, "web", PinHostKey(fingerprint(HOST_KEY)))
+    plan = await open_as(lab, bob, "dwt-root@web")
+    await pin_host_key(lab.services, admin.caller, "web", PinHostKey(fingerprint(HOST_KEY)))
+    assert await lab.cuts() == []
+    await pin_host_key(lab.services, admin.caller, "web", PinHostKey(fingerprint(OTHER_KEY)))
+    assert [(one.session_id, str(one.reason)) for one in await lab.cuts()] == [(plan.session_id, "target_changed")]
 
 
 async def test_token_works_once(lab: AuthorityLab, admin: LabSignIn, node_id: NodeId) -> None:

@@ -255,11 +255,13 @@ async def test_a_node_that_accepts_and_says_nothing_is_given_up(lab: Lab, monkey
     await ended(lab, "upstream_closed")
 
 
-@pytest.mark.parametrize("shown", ["another node's certificate", "a plain key"])
+@pytest.mark.parametrize("shown", ["another node's certificate", "a plain key", "an earlier key"])
 async def test_a_host_that_is_not_the_node_is_refused_loudly(lab: Lab, shown: str) -> None:
     plane = lab.control_plane
     if shown == "another node's certificate":
         lab.node.id = type(lab.node.id)(plane.user_id)
+    elif shown == "an earlier key":
+        lab.node.enrolled_key = parse_public_key_line(make_key(lab.client.directory / "later").public_line)
     else:
         lab.node.use_host_authority = False
         lab.node.host_key = parse_public_key_line(make_key(lab.client.directory / "other").public_line)

@@ -40,11 +40,15 @@ class IssuedToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NodeSetup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Ask for the set-up script of a node, for these accounts. `url` is where the node reaches the authority."""
+    """Ask for the set-up script of a node, for these accounts. `url` is where the node reaches the authority.
+
+    `replace` forgets the host key that is known: the node opens for nobody until the script has run.
+    """
 
     logins: Annotated[list[Short], Meta(min_length=1, max_length=64)]
     url: Annotated[str, Meta(max_length=1024)]
     exclusive: bool = False
+    replace: bool = False
 
 
 class NodeSetupScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

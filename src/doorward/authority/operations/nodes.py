@@ -10,8 +10,10 @@ from typing import Final
 from doorward.api.bodies.administration import EnrolledNode, EnrolNode, NodeSetup, NodeSetupScript, PinHostKey
 from doorward.api.bodies.resources import ResourceView
 from doorward.authority.callers import Peer, UserCaller
+from doorward.authority.endings import cut_node
 from doorward.authority.node_script import ScriptFacts, setup_script
 from doorward.authority.noting import note
+from doorward.authority.operations.node_doubt import AnotherKey, lock_doubted
 from doorward.authority.operations.resources import view_of
 from doorward.authority.operations.tokens import NewToken, add_token, draw_token, look_at, spend
 from doorward.authority.ports import StoredResource, Transaction
@@ -24,6 +26,7 @@ from doorward.domain.audit.event import Actor, Subjects
 from doorward.domain.audit.events_machines import (
     CERTIFICATE_SIGNED,
     NODE_ENROLLED,
+    NODE_KEY_FORGOTTEN,
     NODE_KEY_PINNED,
     NODE_SETUP_TOKEN_ISSUED,
 )
@@ -41,7 +44,7 @@ HOST_KEY_KINDS: Final = frozenset({"ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rs
 
 
 async def node_setup(services: Services, caller: UserCaller, name: str, said: NodeSetup) -> NodeSetupScript:
-    """A script with a fresh token, for these accounts."""
+    """A script with a fresh token, for these accounts; `replace` forgets the host key that is known."""
     logins = tuple(dict.fromkeys(checked_login(login) for login in said.logins))
     if _URL.fullmatch(said.url) is None:
         raise Invalid("setting up a node: the address of the authority is https://HOST:PORT")
@@ -52,6 +55,8 @@ async def node_setup(services: Services, caller: UserCaller, name: str, said: No
         stored = _stored(tx, name)
         actor = Actor.user(caller.user_id)
         new = NewToken(token, TokenKind.NODE, stored.name, stored.id, logins)
+        if said.replace:
+            _forget_key(tx, stored, actor)
         row = add_token(tx, new, actor)
         fields = {"name": stored.name, "logins": list(logins), "expires_micros": to_micros(row.expires)}
         note(tx, NODE_SETUP_TOKEN_ISSUED, actor, fields, _subjects(stored))
@@ -67,7 +72,20 @@ async def node_setup(services: Services, caller: UserCaller, name: str, said: No
         )
         return NodeSetupScript(setup_script(facts), row.expires.isoformat())
 
-    return await services.store.write(work)
+    made = await services.store.write(work)
+    services.bell.ring()
+    return made
+
+
+def _forget_key(tx: Transaction, stored: StoredResource, actor: Actor) -> None:
+    """From now on the node opens for nobody, until a machine has enrolled as it."""
+    known = tx.node_hosts.get(NodeId(stored.id))
+    if known is None:
+        return
+    tx.node_hosts.delete(known.node_id)
+    fields = {"name": stored.name, "fingerprint": known.fingerprint}
+    note(tx, NODE_KEY_FORGOTTEN, actor, fields, _subjects(stored))
+    cut_node(tx, known.node_id, "the node's host key is being replaced", actor)
 
 
 async def enrol_node(services: Services, peer: Peer, said: EnrolNode) -> EnrolledNode:
@@ -84,17 +102,24 @@ async def enrol_node(services: Services, peer: Peer, said: EnrolNode) -> Enrolle
     node_id = NodeId(row.target_id)
     signed = await services.signer.sign_node_host(node_id=node_id, public_key=blob)
 
-    def work(tx: Transaction) -> None:
+    def work(tx: Transaction) -> bool:
         stored = tx.resources.by_id("node", node_id)
         if stored is None:
             raise Missing("enrolling a node: it was removed meanwhile")
         shown = fingerprint(blob)
         spend(tx, said.token, TokenKind.NODE, shown, peer.source)
+        known = tx.node_hosts.get(node_id)
+        if known is not None and known.fingerprint != shown:
+            lock_doubted(services, tx, stored, known, shown)
+            return False
         tx.node_hosts.put(NodeHost(node_id, shown, blob, HostVerification.TOKEN, tx.now, node_id))
         fields = {"name": stored.name, "fingerprint": shown, "source": peer.source}
         note(tx, NODE_ENROLLED, Actor.node(node_id), fields, _subjects(stored))
+        return True
 
-    await services.store.write(work)
+    if not await services.store.write(work):
+        services.bell.ring()
+        raise AnotherKey("enrolling a node: it is known by another host key; it is locked until an administrator looks")
     checks: list[str] = []
     for login in row.accounts if check is not None else ():
         one = await _check_certificate(services, node_id, login, check or b"")
@@ -162,13 +187,19 @@ async def pin_host_key(services: Services, caller: UserCaller, name: str, said: 
     def work(tx: Transaction) -> ResourceView:
         require(services, tx, caller, "node", "update")
         stored = _stored(tx, name)
-        host = NodeHost(NodeId(stored.id), said.fingerprint, b"", HostVerification.FINGERPRINT, tx.now, caller.user_id)
+        node_id, actor = NodeId(stored.id), Actor.user(caller.user_id)
+        known = tx.node_hosts.get(node_id)
+        host = NodeHost(node_id, said.fingerprint, b"", HostVerification.FINGERPRINT, tx.now, caller.user_id)
         tx.node_hosts.put(host)
         fields = {"name": stored.name, "fingerprint": said.fingerprint}
-        note(tx, NODE_KEY_PINNED, Actor.user(caller.user_id), fields, _subjects(stored))
+        note(tx, NODE_KEY_PINNED, actor, fields, _subjects(stored))
+        if known is not None and known.fingerprint != said.fingerprint:
+            cut_node(tx, node_id, "the node has another host key now", actor)
         return view_of(stored)
 
-    return await services.store.write(work)
+    pinned = await services.store.write(work)
+    services.bell.ring()
+    return pinned
 
 
 def _stored(tx: Transaction, name: str) -> StoredResource:

@@ -42,6 +42,7 @@ def add(name: str, address: str, labels: tuple[str, ...]) -> None:
     "--login", "logins", multiple=True, required=True, metavar="LOGIN", help="An account to open; repeatable."
 )
 @click.option("--exclusive", is_flag=True, help="Turn other ways of logging in off.")
+@click.option("--replace", is_flag=True, help="Forget its host key: it is another machine now, or has a new key.")
 @click.option("--url", metavar="URL", help="Where the node reaches the authority; else as you do.")
 @click.option("--run", "run", is_flag=True, help="Run it over ssh instead of printing it.")
 @click.option(
@@ -53,11 +54,14 @@ def setup(
     destination: str | None,
     logins: tuple[str, ...],
     exclusive: bool,
+    replace: bool,
     url: str | None,
     run: bool,
     ssh_key: Path | None,
 ) -> int:
     """Print the script that prepares a node's sshd; it holds a one-time token and is run there as root.
+
+    A node that is known by another host key is locked when the script runs, unless --replace said so before.
 
     With --run it goes over the stock ssh to root@HOST, with a key given for this once.
     """
@@ -66,7 +70,10 @@ def setup(
     if not run and (destination is not None or ssh_key is not None):
         raise Invalid("setting up a node: root@HOST and --ssh-key go with --run")
     wanted = NodeSetup(
-        logins=[*logins], url=url or live_profile(Keep.of_user(), SystemClock().now()).url, exclusive=exclusive
+        logins=[*logins],
+        url=url or live_profile(Keep.of_user(), SystemClock().now()).url,
+        exclusive=exclusive,
+        replace=replace,
     )
     with authority() as client:
         answer = client.call(NODE_SETUP, wanted, places={"name": name})

@@ -36,6 +36,12 @@ NODE_KEY_MISMATCH: Final = event_type(
 NODE_UNREACHABLE: Final = event_type(
     "DW3005", "node.unreachable", "a node did not answer in time", public("name", "reason"), from_gateway=True
 )
+NODE_KEY_FORGOTTEN: Final = event_type(
+    "DW3006",
+    "node.key_forgotten",
+    "an administrator let a node's known key go, so that another can be enrolled",
+    public("name", "fingerprint"),
+)
 GATEWAY_JOINED: Final = event_type(
     "DW3101",
     "gateway.joined",
@@ -111,6 +117,7 @@ MACHINE_EVENTS: Final[tuple[EventType, ...]] = (
     NODE_SETUP_TOKEN_ISSUED,
     NODE_KEY_MISMATCH,
     NODE_UNREACHABLE,
+    NODE_KEY_FORGOTTEN,
     GATEWAY_JOINED,
     GATEWAY_LEASE_LOST,
     GATEWAY_LEASE_REGAINED,

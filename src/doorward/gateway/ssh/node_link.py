@@ -133,6 +133,9 @@ class NodeLink:
                 raise ValueError("its host key is not the known one")
             certificate = parse_certificate(blob)
             check_host_certificate(certificate, plan.node_host_authorities, plan.host_principal, self._now())
+            # A certificate outlives its enrolment: the machine that the node was before still holds one.
+            if not hmac.compare_digest(fingerprint(blob), plan.host_key_fingerprint):
+                raise ValueError("its host certificate is for a key that is not the known one")
         except RemoteProtocolError as error:
             raise ValueError("its host certificate can not be read") from error
         except CertificateRefused as error:
