@@ -3,6 +3,8 @@
 The HTTP layer demands a right for each route; operations whose right depends on what they find ask here.
 """
 
+from collections.abc import Sequence
+
 from doorward.authority.callers import UserCaller
 from doorward.authority.policy import PolicyView
 from doorward.authority.ports import Transaction
@@ -25,6 +27,15 @@ def has_right(services: Services, tx: Transaction, caller: UserCaller, resource:
 def require(services: Services, tx: Transaction, caller: UserCaller, resource: str, verb: str) -> None:
     """`NoRight` unless `has_right`."""
     require_in(services.policy.view(tx), caller, resource, verb)
+
+
+def require_any(
+    services: Services, tx: Transaction, caller: UserCaller, resources: Sequence[str], verbs: Sequence[str]
+) -> None:
+    """`NoRight` unless the caller holds one of `verbs` on one of `resources`: before work that costs something."""
+    view = services.policy.view(tx)
+    if not any(_holds(view, caller, resource, verb) for resource in resources for verb in verbs):
+        raise NoRight(f"this needs a right to {' or '.join(verbs)} something; none of your roles gives it")
 
 
 def require_in(view: PolicyView, caller: UserCaller, resource: str, verb: str) -> None:

@@ -1,5 +1,6 @@
 """What operations share in one authority process."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -53,7 +54,7 @@ class PublicKeys:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Explicit dependencies of every operation."""
+    """Explicit dependencies of every operation. `reading`: whose turn it is to read what somebody declares."""
 
     installation_id: InstallationId
     store: Store
@@ -72,3 +73,4 @@ class Services:
     policy: PolicyCache = field(default_factory=PolicyCache)
     bell: Bell = field(default_factory=Bell)
     clock_guard: ClockGuard = field(default_factory=ClockGuard)
+    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -43,6 +44,19 @@ async def state_of(lab: AuthorityLab) -> tuple[object, ...]:
         return tx.resources.change_counter(), rows, tx.revocation.current()
 
     return (await lab.read(work), await lab.log_size())
+
+
+@pytest.fixture
+def read_in(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The threads in which documents were read."""
+    threads: list[int] = []
+
+    def noting(files: list[SourceFile]) -> Any:
+        threads.append(threading.get_ident())
+        return parse_files(files)
+
+    monkeypatch.setattr("doorward.authority.operations.resources.parse_files", noting)
+    return threads
 
 
 async def refused(lab: AuthorityLab, who: LabSignIn, text: str, kind: type[DoorwardError]) -> DoorwardError:
@@ -145,6 +159,31 @@ def test_too_many_documents_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(Invalid):
         parse_files(files)
     assert len(parse_files(files[:3])) == 3
+
+
+async def test_nothing_is_read_of_who_may_declare_nothing(lab: AuthorityLab, read_in: list[int]) -> None:
+    nobody = await lab.signed_in("nobody")
+    auditor = await lab.signed_in("eve", "auditor")
+    for who in (nobody, auditor):
+        await refused(lab, who, "kind: [", NoRight)
+    assert read_in == []
+
+
+async def test_documents_are_read_beside_the_event_loop(
+    lab: AuthorityLab, admin: LabSignIn, read_in: list[int]
+) -> None:
+    await lab.apply(admin, OPS)
+    (thread,) = read_in
+    assert thread != threading.get_ident()
+
+
+async def test_too_many_bytes_are_refused_unread(
+    lab: AuthorityLab, admin: LabSignIn, read_in: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("doorward.authority.operations.resources.BYTES_MAX", 1000)
+    with pytest.raises(Invalid):
+        await apply(lab.services, admin.caller, Apply([SourceFile(str(n), "#" * 300) for n in range(4)]))
+    assert read_in == []
 
 
 class TestDryRun:

@@ -4,6 +4,7 @@ Every change is decided on what it would make of the whole policy: who would gai
 whether an administrator is left, which live sessions lose their ground. A lock cuts what it names here.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -16,7 +17,7 @@ from doorward.authority.changes import check_change, check_removal
 from doorward.authority.endings import end_sign_ins, redecide
 from doorward.authority.noting import note
 from doorward.authority.ports import StoredResource, Transaction
-from doorward.authority.rights import require, require_in
+from doorward.authority.rights import require, require_any, require_in
 from doorward.authority.services import Services
 from doorward.base.clock import to_micros
 from doorward.base.errors import Conflict, Invalid, Missing
@@ -35,6 +36,8 @@ from doorward.domain.kinds.positioned import InvalidDocuments, Problem
 from doorward.domain.kinds.registry import KINDS, Declared, dump, parse_documents
 
 DOCUMENTS_MAX: Final = 2000
+BYTES_MAX: Final = 1 << 20
+"""Of all files of one call together."""
 
 
 class StaleRevision(Conflict):
@@ -44,8 +47,12 @@ class StaleRevision(Conflict):
 
 
 async def apply(services: Services, caller: UserCaller, said: Apply) -> Applied:
-    """Every document of every file, or none."""
-    documents = parse_files(said.files)
+    """Every document of every file, or none. Nothing is read of who may declare nothing at all."""
+    await services.store.read(lambda tx: require_any(services, tx, caller, sorted(KINDS), ("create", "update")))
+    if sum(len(one.text.encode()) for one in said.files) > BYTES_MAX:
+        raise Invalid(f"applying: at most {BYTES_MAX} bytes at once")
+    async with services.reading:  # a megabyte takes seconds: two at once would slow everybody else down
+        documents = await asyncio.to_thread(parse_files, said.files)
 
     def work(tx: Transaction) -> list[Change]:
         return store_documents(services, tx, caller, documents)
