@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Contact, License
 
 from doorward.api.problem import MEDIA_TYPE, Problem
@@ -32,6 +33,8 @@ OPENAPI: Final = OpenAPIConfig(
     contact=Contact(name="Doorward"),
     path="/v1/openapi",
     use_handler_docstrings=True,
+    # The document alone: the framework's pages pull their scripts from other origins.
+    render_plugins=[JsonRenderPlugin()],
 )
 
 
