@@ -8,7 +8,7 @@ import pytest
 from argon2 import PasswordHasher
 from tests.support.authority_lab import QUICK_HASHER
 
-from doorward.authority.passwords import AT_ONCE_MAX, Passwords
+from doorward.authority.passwords import AT_ONCE_MAX, WAITING_MAX, Busy, Passwords
 
 PASSWORD = "correct horse battery staple"
 
@@ -58,3 +58,11 @@ async def test_few_run_at_once(passwords: Passwords, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(passwords, "_check", check)
     await asyncio.gather(*(passwords.matches(None, "x") for _ in range(30)))
     assert most <= AT_ONCE_MAX
+
+
+async def test_few_wait_and_the_rest_are_told_to_come_back(passwords: Passwords) -> None:
+    everybody = [passwords.matches(None, "x") for _ in range(AT_ONCE_MAX + WAITING_MAX + 10)]
+    answers = await asyncio.gather(*everybody, return_exceptions=True)
+    assert sum(isinstance(one, Busy) for one in answers) == 10
+    assert sum(one is False for one in answers) == AT_ONCE_MAX + WAITING_MAX
+    assert not await passwords.matches(None, "x")

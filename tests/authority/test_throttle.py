@@ -132,11 +132,47 @@ def test_any_source_has_a_network(source: str) -> None:
 
 
 @settings(max_examples=50)
-@given(st.lists(st.tuples(st.sampled_from(["bob", "carol"]), st.sampled_from([SOURCE, "198.51.100.1"]))))
-def test_wait_of_one_key_depends_on_its_own_failures_alone(attempts: list[tuple[str, str]]) -> None:
+@given(st.lists(st.tuples(st.sampled_from(["bob", "carol"]), st.sampled_from([SOURCE, "198.51.100.1"])), max_size=40))
+def test_wait_of_one_key_depends_on_its_own_failures_alone_while_the_network_is_quiet(
+    attempts: list[tuple[str, str]],
+) -> None:
     both, alone = SignInThrottle(ManualClock()), SignInThrottle(ManualClock())
     for account, source in attempts:
         both.failed(account, source, "password")
         if (account, source) == ("bob", SOURCE):
             alone.failed(account, source, "password")
     assert both.wait_seconds("bob", SOURCE) == alone.wait_seconds("bob", SOURCE)
+
+
+def test_attempt_under_way_counts_until_it_is_given_back(throttle: SignInThrottle) -> None:
+    for _ in range(FREE_FAILURES + 1):
+        assert throttle.wait_seconds("bob", SOURCE) == 0
+        throttle.begun("bob", SOURCE)
+    assert throttle.wait_seconds("bob", SOURCE) > 0
+    throttle.given_back("bob", SOURCE)
+    assert throttle.wait_seconds("bob", SOURCE) == 0
+
+
+def test_success_takes_back_what_was_begun(throttle: SignInThrottle) -> None:
+    for _ in range(10 * module.NETWORK_FAILURES_MAX):
+        throttle.begun("bob", SOURCE)
+        throttle.succeeded("bob", SOURCE)
+    assert throttle.wait_seconds("bob", SOURCE) == 0
+    assert throttle.wait_seconds("carol", SOURCE) == 0
+
+
+def test_one_guess_at_each_of_many_names_is_slowed_too(throttle: SignInThrottle, clock: ManualClock) -> None:
+    for number in range(module.NETWORK_FAILURES_MAX):
+        assert throttle.wait_seconds("bob", SOURCE) == 0
+        throttle.failed(f"user{number}", SOURCE, "password")
+    assert throttle.wait_seconds("bob", SOURCE) == module.NETWORK_FORGIVES_EACH_SECONDS
+    assert throttle.wait_seconds("bob", "192.0.3.7") == 0
+    clock.advance(timedelta(seconds=module.NETWORK_FORGIVES_EACH_SECONDS))
+    assert throttle.wait_seconds("bob", SOURCE) == 0
+
+
+def test_memory_of_networks_is_bounded(throttle: SignInThrottle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEYS_MAX", 50)
+    for number in range(200):
+        throttle.begun("bob", f"10.0.{number}.1")
+    assert len(throttle._networks) == 50

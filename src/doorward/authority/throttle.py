@@ -1,4 +1,7 @@
-"""Back-off for sign-in attempts per (account, source network), before anyone is known.
+"""Back-off for sign-in attempts per (account, source network), and per network, before anyone is known.
+
+An attempt counts as a failure from its beginning, and is given back when it turns out to be none: else as many could be
+under way at once as anybody likes. Each network has a bucket of failures over all accounts, which leaks steadily.
 
 Nothing is written per attempt: counts stay in memory, bounded, and become one summary event per source and minute
 (security rule: nobody outside can fill the log). The wait doubles with each failure; a success clears its own key only.
@@ -20,6 +23,8 @@ FREE_FAILURES: Final = 5
 FIRST_WAIT_SECONDS: Final = 1.0
 WAIT_MAX_SECONDS: Final = 300.0
 FORGET_SECONDS: Final = 3600.0
+NETWORK_FAILURES_MAX: Final = 50
+NETWORK_FORGIVES_EACH_SECONDS: Final = 60.0
 SUMMARY_EACH: Final = timedelta(minutes=1)
 
 
@@ -28,6 +33,12 @@ class _Failures:
     count: int = 0
     until: float = 0.0
     last: float = 0.0
+
+
+@dataclass(slots=True)
+class _Bucket:
+    level: float = 0.0
+    at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -60,16 +71,27 @@ class SignInThrottle:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
+        self._networks: OrderedDict[str, _Bucket] = OrderedDict()
         self._summaries: OrderedDict[str, Summary] = OrderedDict()
 
     def wait_seconds(self, account: str, source: str) -> float:
         """How long this account from this network is refused from now on; 0 when it may try."""
-        found = self._failures.get((account.lower(), network_of(source)))
-        return max(0.0, found.until - self._clock.elapsed_seconds()) if found else 0.0
+        network = network_of(source)
+        found = self._failures.get((account.lower(), network))
+        own = found.until - self._clock.elapsed_seconds() if found else 0.0
+        shared = (self._level(network) + 1 - NETWORK_FAILURES_MAX) * NETWORK_FORGIVES_EACH_SECONDS
+        return max(0.0, own, shared)
 
     def failed(self, account: str, source: str, reason: str) -> None:
-        """One more failure."""
-        key = (account.lower(), network_of(source))
+        """One more failure, which was not begun."""
+        self.begun(account, source)
+        self.noted(account, source, reason)
+
+    def begun(self, account: str, source: str) -> None:
+        """An attempt is under way: a failure until `succeeded` or `given_back`."""
+        network = network_of(source)
+        self._fill(network, 1)
+        key = (account.lower(), network)
         now = self._clock.elapsed_seconds()
         found = self._failures.pop(key, None)
         if found is None or now - found.last > FORGET_SECONDS:
@@ -82,11 +104,22 @@ class SignInThrottle:
         self._failures[key] = found
         while len(self._failures) > KEYS_MAX:
             self._failures.popitem(last=False)
-        self._count(account, source, reason)
 
     def succeeded(self, account: str, source: str) -> None:
-        """Forget the failures of this account from this network."""
-        self._failures.pop((account.lower(), network_of(source)), None)
+        """What was begun is no failure; forget the failures of this account from this network."""
+        network = network_of(source)
+        self._failures.pop((account.lower(), network), None)
+        self._fill(network, -1)
+
+    def given_back(self, account: str, source: str) -> None:
+        """What was begun came to no answer: it is neither failure nor success."""
+        network = network_of(source)
+        found = self._failures.get((account.lower(), network))
+        if found is not None:
+            found.count = max(0, found.count - 1)
+            if found.count <= FREE_FAILURES:
+                found.until = 0.0
+        self._fill(network, -1)
 
     def take_summaries(self, *, everything: bool = False) -> list[Summary]:
         """The summaries whose minute is over; they are forgotten here."""
@@ -94,7 +127,23 @@ class SignInThrottle:
         due = [source for source, one in self._summaries.items() if everything or now - one.first >= SUMMARY_EACH]
         return [self._summaries.pop(source) for source in due]
 
-    def _count(self, account: str, source: str, reason: str) -> None:
+    def _level(self, network: str) -> float:
+        found = self._networks.get(network)
+        if found is None:
+            return 0.0
+        leaked = (self._clock.elapsed_seconds() - found.at) / NETWORK_FORGIVES_EACH_SECONDS
+        return max(0.0, found.level - leaked)
+
+    def _fill(self, network: str, amount: int) -> None:
+        level = max(0.0, self._level(network) + amount)
+        self._networks.pop(network, None)
+        if level > 0:
+            self._networks[network] = _Bucket(level, self._clock.elapsed_seconds())
+        while len(self._networks) > KEYS_MAX:
+            self._networks.popitem(last=False)
+
+    def noted(self, account: str, source: str, reason: str) -> None:
+        """Why an attempt that was begun failed, for the summary."""
         now = self._clock.now()
         summary = self._summaries.get(source)
         if summary is None:

@@ -10,6 +10,7 @@ from tests.support.enrolments import PASSWORD, add_factor, client_keys, code_at,
 
 from doorward.api.bodies.sign_ins import Keys, SignedIn, SignInWithPassword
 from doorward.api.signer.messages import SignedSsh
+from doorward.authority import passwords
 from doorward.authority.callers import Peer, UserCaller
 from doorward.authority.operations import sign_in as module
 from doorward.authority.operations.sign_in import SignInRefused, SlowDown, sign_in, sign_out, status, trust
@@ -49,7 +50,7 @@ async def test_right_answers_give_certificates_of_one_sign_in(lab: AuthorityLab,
     assert row is not None
     assert (row.id, row.source, row.method) == (answer.sign_in_id, PEER.source, "password+totp")
     assert row.expires.isoformat() == answer.expires
-    assert answer.gateway_names == ["gw.example"]
+    assert [one.names for one in answer.gateways] == [["gw.example"]]
 
 
 async def test_name_is_taken_without_regard_to_case(lab: AuthorityLab, secret: str) -> None:
@@ -149,6 +150,21 @@ class TestBackOff:
             assert isinstance(await refused(lab, "bob", "", password="wrong password here"), SignInRefused)
         assert isinstance(await refused(lab, "bob", code_at(lab, secret)), SlowDown)
         lab.advance(seconds=1)
+        await sign_in_with(lab, "bob", code_at(lab, secret))
+
+    async def test_tries_at_once_are_as_few_as_one_after_the_other(self, lab: AuthorityLab, secret: str) -> None:
+        tries = (sign_in_with(lab, "bob", "000000", password="wrong password here") for _ in range(30))
+        results = await asyncio.gather(*tries, return_exceptions=True)
+        assert sum(isinstance(one, SignInRefused) for one in results) == 6
+        assert sum(isinstance(one, SlowDown) for one in results) == 24
+
+    async def test_tries_that_came_to_no_answer_do_not_count(
+        self, lab: AuthorityLab, secret: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(passwords, "WAITING_MAX", -passwords.AT_ONCE_MAX)
+            for _ in range(10):
+                assert isinstance(await refused(lab, "bob", code_at(lab, secret)), passwords.Busy)
         await sign_in_with(lab, "bob", code_at(lab, secret))
 
     async def test_another_network_and_another_account_are_not_slowed(self, lab: AuthorityLab, secret: str) -> None:

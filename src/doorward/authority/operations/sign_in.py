@@ -17,7 +17,7 @@ from doorward.authority.policy import PolicyView
 from doorward.authority.ports import StoredResource, Transaction
 from doorward.authority.rights import require
 from doorward.authority.services import Services
-from doorward.base.errors import Missing, Refused
+from doorward.base.errors import DoorwardError, Missing, Refused
 from doorward.base.ids import SignInId, UserId, checked_id
 from doorward.domain.access.levels import SecondFactor
 from doorward.domain.access.locks import facts_of, locks_hit
@@ -63,6 +63,7 @@ async def sign_in(services: Services, peer: Peer, said: SignInWithPassword) -> S
     wait = services.throttle.wait_seconds(said.user_name, peer.source)
     if wait > 0:
         raise SlowDown(f"signing in: too many failures from here; try again in {wait:.0f} seconds")
+    services.throttle.begun(said.user_name, peer.source)
     loop = asyncio.get_running_loop()
     begun = loop.time()
     try:
@@ -70,6 +71,9 @@ async def sign_in(services: Services, peer: Peer, said: SignInWithPassword) -> S
     except SignInRefused:
         # The same time for a wrong name, password or code: each of them asks more or less of signer and store.
         await asyncio.sleep(max(0.0, begun + REFUSAL_SECONDS - loop.time()))
+        raise
+    except DoorwardError:
+        services.throttle.given_back(said.user_name, peer.source)
         raise
     services.throttle.succeeded(said.user_name, peer.source)
     return signed_in
@@ -81,10 +85,10 @@ async def _sign_in(services: Services, peer: Peer, said: SignInWithPassword) -> 
     matches = await services.passwords.matches(known.password.hash if known and known.password else None, said.password)
     step = await _step(services, known, said.totp_code)
     if known is None or not known.may_sign_in or not matches:
-        services.throttle.failed(said.user_name, peer.source, "password")
+        services.throttle.noted(said.user_name, peer.source, "password")
         raise SignInRefused("signing in: the name, the password or the code is wrong")
     if step is None:
-        services.throttle.failed(said.user_name, peer.source, "code")
+        services.throttle.noted(said.user_name, peer.source, "code")
         user_id, name = UserId(known.user.id), known.user.name
         await services.store.write(lambda tx: count_failure(tx, user_id, name, peer.source))
         raise SignInRefused("signing in: the name, the password or the code is wrong")
