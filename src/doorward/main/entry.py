@@ -101,7 +101,7 @@ def serve(data: Path, config: Path | None, role: str | None) -> None:
 @click.option("--authority", required=True, metavar="HOST:PORT", help="The authority's own address (its port 3444).")
 @click.option("--ca-pin", "pin", required=True, metavar="sha256:HEX", help="Printed with the token.")
 @click.option("--token", required=True, help="From dw tokens add --type gateway; `-` reads it from standard input.")
-@click.option("--name", "names", multiple=True, required=True, help="A name under which users come; repeatable.")
+@click.option("--name", "names", multiple=True, required=True, help="A name of the token's; repeatable.")
 @click.option("--listen", default="0.0.0.0:3443", show_default=True, help="Where users connect.")
 def join(*, data: Path, authority: str, pin: str, token: str, names: tuple[str, ...], listen: str) -> None:
     """Make this host a gateway of an authority elsewhere; then: doorward serve --role gateway."""

@@ -14,7 +14,13 @@ from doorward.api.bodies.gateway_calls import MintFaces, RenewIdentity
 from doorward.authority.callers import Peer
 from doorward.authority.identify import Identifier
 from doorward.authority.operations.faces import NotItsName, may_show, mint_faces
-from doorward.authority.operations.joining import issue_token, join_gateway, renew_identity
+from doorward.authority.operations.joining import (
+    NotAdministrator,
+    NotTheTokensNames,
+    issue_token,
+    join_gateway,
+    renew_identity,
+)
 from doorward.authority.operations.nodes import node_setup
 from doorward.authority.operations.tokens import TokenRefused
 from doorward.authority.rights import NoRight
@@ -31,8 +37,9 @@ async def admin(lab: AuthorityLab) -> LabSignIn:
     return await lab.signed_in("ada", "admin")
 
 
-async def token_for(lab: AuthorityLab, admin: LabSignIn, name: str = "gw2") -> str:
-    return (await issue_token(lab.services, admin.caller, IssueToken("gateway", name))).token
+async def token_for(lab: AuthorityLab, admin: LabSignIn, name: str = "gw2", *names: str) -> str:
+    wanted = IssueToken("gateway", name, list(names or (f"{name}.example",)))
+    return (await issue_token(lab.services, admin.caller, wanted)).token
 
 
 async def join(lab: AuthorityLab, token: str, *names: str, request: str = REQUEST) -> JoinedGateway:
@@ -99,12 +106,54 @@ async def test_name_of_a_gateway_is_given_once(lab: AuthorityLab, admin: LabSign
 async def test_tokens_are_for_gateways_and_for_those_who_may(lab: AuthorityLab, admin: LabSignIn) -> None:
     for kind in ("node", "", "Gateway"):
         with pytest.raises(Invalid):
-            await issue_token(lab.services, admin.caller, IssueToken(kind, "x"))
+            await issue_token(lab.services, admin.caller, IssueToken(kind, "x", ["x.example"]))
     with pytest.raises(Invalid):
-        await issue_token(lab.services, admin.caller, IssueToken("gateway", "No Name"))
+        await issue_token(lab.services, admin.caller, IssueToken("gateway", "No Name", ["x.example"]))
     olga = await lab.signed_in("olga", "auditor")
     with pytest.raises(NoRight):
         await token_for(lab, olga)
+
+
+CREATES_NODES = """\
+kind: role
+version: v8
+metadata: {name: nodes}
+spec: {allow: {rules: [{resources: [node], verbs: [list, read, create, update, delete]}]}}
+"""
+
+
+async def test_a_right_on_nodes_lets_no_gateway_join(lab: AuthorityLab) -> None:
+    await lab.declare(CREATES_NODES)
+    joe = await lab.signed_in("joe", "nodes")
+    with pytest.raises(NotAdministrator):
+        await token_for(lab, joe)
+
+
+async def test_gateway_is_called_what_its_token_says(lab: AuthorityLab, admin: LabSignIn) -> None:
+    token = await token_for(lab, admin, "gw2", "gw2.example", "192.0.2.9")
+    for names in (["gw.example"], ["gw2.example", "other.example"], ["web.dw"]):
+        with pytest.raises(NotTheTokensNames):
+            await join(lab, token, *names)
+    await join(lab, token, "192.0.2.9")
+    assert {one.name: one.names for one in await lab.read(lambda tx: tx.gateways.list())}["gw2"] == ("192.0.2.9",)
+    (noted,) = await lab.events("token.issued")
+    assert noted.fields["names"] == ["gw2.example", "192.0.2.9"]
+
+
+async def test_no_two_gateways_share_a_name(lab: AuthorityLab, admin: LabSignIn) -> None:
+    with pytest.raises(Conflict):
+        await token_for(lab, admin, "gw2", "gw.example")
+    first = await token_for(lab, admin, "gw2", "shared.example")
+    second = await token_for(lab, admin, "gw3", "shared.example")
+    await join(lab, first, "shared.example")
+    with pytest.raises(Conflict):
+        await join(lab, second, "shared.example")
+
+
+@pytest.mark.parametrize("names", [[], ["*.example"], ["Gw.example"], [""]])
+async def test_token_for_a_name_that_is_none_is_not_made(lab: AuthorityLab, admin: LabSignIn, names: list[str]) -> None:
+    with pytest.raises(Invalid):
+        await issue_token(lab.services, admin.caller, IssueToken("gateway", "gw2", names))
 
 
 async def test_renewed_certificate_is_the_same_gateways(lab: AuthorityLab) -> None:

@@ -165,7 +165,7 @@ async def test_token_dies_after_ten_minutes(lab: AuthorityLab, admin: LabSignIn,
 
 
 async def test_token_of_another_kind_lets_no_node_in(lab: AuthorityLab, admin: LabSignIn, node_id: NodeId) -> None:
-    issued = await issue_token(lab.services, admin.caller, IssueToken("gateway", "gw2"))
+    issued = await issue_token(lab.services, admin.caller, IssueToken("gateway", "gw2", ["gw2.example"]))
     for token in (issued.token, "", "no such token", issued.token.upper()):
         with pytest.raises(TokenRefused):
             await enrol_node(lab.services, PEER, EnrolNode(token, LINE))

@@ -25,10 +25,14 @@ class IssuedCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class IssueToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Let one machine of one kind and name join, once, within ten minutes."""
+    """Let one machine of one kind and name join, once, within ten minutes.
+
+    `names` are all host names and addresses under which users may come to it; no other gateway has one of them.
+    """
 
     kind: Annotated[str, Meta(max_length=16)]
     name: Annotated[str, Meta(max_length=64)]
+    names: Annotated[list[Short], Meta(min_length=1, max_length=16)]
 
 
 class IssuedToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,7 +92,7 @@ class EnrolledNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class JoinGateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A gateway shows its token, the names under which users reach it, and a PEM certificate request."""
+    """A gateway shows its token, the names of the token that it uses, and a PEM certificate request."""
 
     token: Annotated[str, Meta(max_length=128)]
     names: Annotated[list[Short], Meta(min_length=1, max_length=16)]

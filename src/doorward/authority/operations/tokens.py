@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass
+from typing import Any
 
 from doorward.authority.noting import note
 from doorward.authority.ports import Transaction
@@ -28,7 +29,7 @@ def draw_token(entropy: Entropy) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token about to be given: the token itself, what it lets in, and for a node, which accounts it speaks of."""
+    """A token about to be given: the token itself, what it lets in, and of which accounts (or names) it speaks."""
 
     token: str
     kind: TokenKind
@@ -49,7 +50,10 @@ def add_token(tx: Transaction, new: NewToken, actor: Actor) -> JoinToken:
         created_by=actor.id or str(actor.kind),
     )
     tx.join_tokens.add(row)
-    note(tx, TOKEN_ISSUED, actor, {"kind": str(new.kind), "name": new.name, "expires_micros": to_micros(row.expires)})
+    fields: dict[str, Any] = {"kind": str(new.kind), "name": new.name, "expires_micros": to_micros(row.expires)}
+    if new.kind is TokenKind.GATEWAY:
+        fields["names"] = list(new.accounts)
+    note(tx, TOKEN_ISSUED, actor, fields)
     return row
 
 

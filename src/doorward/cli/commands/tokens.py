@@ -15,12 +15,20 @@ def tokens() -> None:
 
 @tokens.command("add", short_help="Issue a one-time token.")
 @click.option("--type", "kind", type=click.Choice(["gateway"]), required=True, help="What may join.")
-@click.option("--name", required=True, metavar="NAME", help="Under which name.")
+@click.option("--name", required=True, metavar="NAME", help="What it is called here.")
+@click.option(
+    "--host",
+    "names",
+    multiple=True,
+    required=True,
+    metavar="HOST",
+    help="A host name or address under which users come to it; repeatable.",
+)
 @shown.output_option("table", "json")
-def add(kind: str, name: str, output: str, as_json: bool) -> None:
-    """Issue a token for one machine; it is shown once."""
+def add(kind: str, name: str, names: tuple[str, ...], output: str, as_json: bool) -> None:
+    """Issue a token for one machine; it is shown once. This takes the role admin."""
     with authority() as client:
-        answer = client.call(ISSUE_TOKEN, IssueToken(kind=kind, name=name))
+        answer = client.call(ISSUE_TOKEN, IssueToken(kind=kind, name=name, names=[*names]))
     if as_json or output == "json":
         shown.as_json(answer)
         return

@@ -78,6 +78,7 @@ TOKEN_ISSUED: Final = event_type(
     "token.issued",
     "a one-time token was made",
     public("kind", "name"),
+    public("names", shape=Shape.LIST),
     public("expires_micros", shape=Shape.INTEGER),
 )
 TOKEN_REDEEMED: Final = event_type(

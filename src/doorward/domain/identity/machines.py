@@ -22,7 +22,10 @@ class TokenKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JoinToken:
-    """One kind, one name, one use, ten minutes; stored as a hash. `accounts`: what a node's token was made for."""
+    """One kind, one name, one use, ten minutes; stored as a hash.
+
+    `accounts`: what it was made for; of a node its accounts, of a gateway the names under which users may come to it.
+    """
 
     token_hash: bytes
     kind: TokenKind
