@@ -73,7 +73,7 @@ def test_a_name_without_a_node_is_told_what_is_offered(house: House, dora: Perso
     words[words.index(f"{house.root}@{NODE}@localhost")] = "dora@localhost"
     done = subprocess.run(words, env=dora.env(), stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
     assert done.returncode == 255
-    assert b"account@node@gateway" in done.stderr
+    assert b"from here only nodes can be reached: ssh -J GATEWAY account@node.dw" in done.stderr
 
 
 def test_a_refused_person_is_not_asked_for_a_password(house: House, dora: Person) -> None:
