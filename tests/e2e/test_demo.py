@@ -1,7 +1,9 @@
-"""The demo tells its story to the end, twice in the same folder."""
+"""The demo tells its story to the end, also where an earlier one lies."""
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,10 @@ DEMO_SECONDS_MAX = 280
 
 
 @pytest.fixture
-def folder() -> Path:
-    return temporary_folder()
+def folder() -> Iterator[Path]:
+    made = temporary_folder()
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
 
 
 def test_the_demo_checks_every_step(folder: Path) -> None:
