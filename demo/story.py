@@ -5,7 +5,6 @@ Everything is done by the real `dw` and the real `ssh`, as separate processes, t
 
 import json
 import re
-import subprocess
 import threading
 import time
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from demo.narrator import Narrator
 from demo.node import Node
 from demo.people import Person
 from demo.stage import Stage
+from demo.stock_ssh import StockSsh, shortened
 from demo.terminal import Terminal
 
-SSH_SECONDS_MAX: Final = 30
 CUT_SECONDS_MAX: Final = 1.0
 EXIT_STATUS: Final = 7
 SEALED_SECONDS_MAX: Final = 10.0
@@ -48,6 +47,7 @@ class Story:
     def __init__(self, stage: Stage, narrator: Narrator) -> None:
         self._stage = stage
         self._say = narrator
+        self._ssh = StockSsh(stage, narrator)
         self._node = stage.allowed.name
 
     def tell(self) -> Cast:
@@ -62,13 +62,6 @@ class Story:
         self._lock(cast)
         self._verify(cast)
         return cast
-
-    def ssh(self, person: Person, node: str, *words: str, terminal: bool = False) -> list[str]:
-        """The command line of the stock ssh: account, node and gateway in the destination."""
-        flags = ["-tt"] if terminal else []
-        port = str(self._stage.installation.port)
-        target = f"{self._stage.login}@{node}@localhost"
-        return ["ssh", *person.ssh_options(), *flags, "-p", port, target, *words]
 
     def _begin(self) -> Person:
         self._say.step("Doorward runs as signer, authority and gateway; its first administrator signs up")
@@ -113,7 +106,7 @@ class Story:
     def _refused(self, cast: Cast) -> None:
         forbidden = self._stage.forbidden.name
         self._say.step(f"alice tries {forbidden}: refused, and the reason can be asked for")
-        done = self._run(cast.alice, forbidden, "id")
+        done = self._ssh.run(cast.alice, forbidden, "id")
         assert done.returncode == 255, f"ssh ended with {done.returncode}"
         assert "is refused" in done.stderr, done.stderr
         target = f"{self._stage.login}@{forbidden}"
@@ -126,15 +119,15 @@ class Story:
 
     def _command(self, cast: Cast) -> None:
         self._say.step(f"alice runs a command on {self._node}, and its exit status comes back")
-        done = self._run(cast.alice, self._node, f"id -un; exit {EXIT_STATUS}")
+        done = self._ssh.run(cast.alice, self._node, f"id -un; exit {EXIT_STATUS}")
         assert done.returncode == EXIT_STATUS, f"ssh ended with {done.returncode}: {done.stderr}"
         assert done.stdout.strip() == self._stage.login, done.stdout
         self._say.fact(f"exit status {done.returncode}; no key of alice's is on {self._node}")
 
     def _shell(self, cast: Cast) -> None:
         self._say.step(f"alice works in a shell on {self._node}")
-        command = self.ssh(cast.alice, self._node, terminal=True)
-        self._say.typed(_shortened(command))
+        command = self._ssh.command(cast.alice, self._node, terminal=True)
+        self._say.typed(shortened(command))
         with Terminal(command, cast.alice.env()) as terminal:
             terminal.enter("PS1='> '; stty size; echo 6 times 7 is $((6*7))\n")
             terminal.read_until("6 times 7 is 42")
@@ -169,7 +162,7 @@ class Story:
 
     def _lock(self, cast: Cast) -> None:
         self._say.step("a lock ends what alice has open, and keeps her out")
-        with Terminal(self.ssh(cast.alice, self._node, terminal=True), cast.alice.env()) as terminal:
+        with Terminal(self._ssh.command(cast.alice, self._node, terminal=True), cast.alice.env()) as terminal:
             terminal.enter("echo still $((20+2)) here\n")
             terminal.read_until("still 22 here")
             ended_at: list[float] = []
@@ -184,7 +177,7 @@ class Story:
         took = ended_at[0] - self._lock_stored(cast.admin)
         assert took < CUT_SECONDS_MAX, f"the session lived for {took:.2f} s after the lock"
         self._say.fact(f"alice's ssh had ended {took:.2f} s after the lock was stored")
-        done = self._run(cast.alice, self._node, "id")
+        done = self._ssh.run(cast.alice, self._node, "id")
         assert done.returncode == 255, f"ssh ended with {done.returncode} although alice is locked"
         self._say.typed(["dw", "lock", "rm", "demo"])
         cast.admin.dw("lock", "rm", "demo")
@@ -198,36 +191,10 @@ class Story:
         self._say.step("the audit log adds up: every entry is hashed into a tree, and none can be changed unseen")
         self._say.typed(["dw", "audit", "verify"])
         verified = cast.admin.dw("audit", "verify")
-        self._say.came_back(verified)
+        self._say.came_back(verified.splitlines()[:1])
         assert re.match(r"verified: \d+ entries", verified), verified
-
-    def _run(self, person: Person, node: str, command: str) -> subprocess.CompletedProcess[str]:
-        words = self.ssh(person, node, command)
-        self._say.typed(_shortened(words))
-        done = subprocess.run(
-            words,
-            env=person.env(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SSH_SECONDS_MAX,
-            check=False,
-        )
-        self._say.came_back(done.stdout + done.stderr)
-        return done
 
 
 def _note_end(terminal: Terminal, ended_at: list[float]) -> None:
     terminal.wait()
     ended_at.append(time.time())
-
-
-def _shortened(words: list[str]) -> list[str]:
-    """The command without the options that say where alice's certificate lies; the last lines of the demo show them."""
-    shown, rest = [words[0]], iter(words[1:])
-    for word in rest:
-        if word in ("-o", "-F"):
-            next(rest)
-        else:
-            shown.append(word)
-    return shown
