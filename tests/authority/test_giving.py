@@ -107,3 +107,33 @@ class TestLastAdministrator:
             return_exceptions=True,
         )
         assert sum(not isinstance(one, BaseException) for one in results) == 1
+
+
+LOCK = "kind: lock\nversion: v1\nmetadata: {name: bye}\nspec: {target: {%s}}\n"
+LOCKER = ROLE % ("lockers", "lock", "create, update, delete")
+
+
+class TestLockingAdministratorsOut:
+    @pytest.mark.parametrize("target", ["role: admin", "user: ada", "role: auditor", "role: admin, user: ada"])
+    async def test_lock_that_leaves_no_administrator_is_refused(
+        self, lab: AuthorityLab, admin: LabSignIn, target: str
+    ) -> None:
+        await lab.declare(LOCKER)
+        lola = await lab.signed_in("lola", "lockers")
+        await refused(lab, lola, LOCK % target, LastAdministrator)
+        await refused(lab, admin, LOCK % target, LastAdministrator)
+
+    async def test_lock_on_one_of_two_administrators_is_taken_and_the_second_is_not(
+        self, lab: AuthorityLab, admin: LabSignIn
+    ) -> None:
+        await lab.declare(LOCKER)
+        lola = await lab.signed_in("lola", "lockers")
+        await lab.signed_in("eve", "admin")
+        await lab.apply(lola, LOCK % "user: ada")
+        await refused(lab, lola, (LOCK % "user: eve").replace("bye", "and-you"), LastAdministrator)
+        await refused(lab, lola, (LOCK % "role: admin").replace("bye", "all"), LastAdministrator)
+
+    async def test_lock_that_hits_administrators_elsewhere_only_is_taken(
+        self, lab: AuthorityLab, admin: LabSignIn
+    ) -> None:
+        await lab.apply(admin, LOCK % "role: admin, login: root")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from doorward.authority.callers import UserCaller
-from doorward.authority.giving import check_administrator_left, check_role_change, check_user_change
+from doorward.authority.giving import check_role_change, check_user_change
 from doorward.authority.policy import PolicyView, UnknownSubject
 from doorward.base.errors import Conflict, Invalid
 from doorward.domain.kinds.oidc_connector import OidcConnector
@@ -44,7 +44,6 @@ def check_change(before: PolicyView, after: PolicyView, caller: UserCaller, docu
                 raise UnknownRole(f"{one.file}:{one.line}: user {one.name} names a role that does not exist") from error
         elif one.kind == "oidc_connector":
             _check_connector(before, after, caller, one)
-    check_administrator_left(after)
 
 
 def _check_connector(before: PolicyView, after: PolicyView, caller: UserCaller, one: Declared) -> None:
@@ -95,4 +94,3 @@ def check_removal(before: PolicyView, after: PolicyView, caller: UserCaller, kin
             raise StillHeld(f"removing role {name}: oidc_connector {', '.join(named[:5])} still gives it")
         giver = before.roles_of(before.users[caller.user_id][1])
         check_role_change(giver, (before.roles[name],), (), f"role {name}")
-    check_administrator_left(after)

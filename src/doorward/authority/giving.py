@@ -6,11 +6,14 @@ right to replay recordings can be given at all (decision record 0005).
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from doorward.authority.callers import UserCaller
-from doorward.authority.policy import PolicyView
+from doorward.authority.policy import PolicyView, UnknownSubject
 from doorward.base.errors import Refused
+from doorward.base.ids import SignInId, UserId
+from doorward.domain.access.locks import facts_of, locks_hit
 from doorward.domain.access.rights import rights_not_held
 from doorward.domain.access.role import Role
 from doorward.domain.kinds.user import User
@@ -50,7 +53,20 @@ def check_gives(view: PolicyView, caller: UserCaller, user: User) -> None:
     check_user_change(view, caller, None, user)
 
 
-def check_administrator_left(view: PolicyView) -> None:
-    """`LastAdministrator` unless somebody who is not disabled holds `admin`."""
-    if not any(ADMINISTRATOR in user.roles and not user.disabled for _, user in view.users.values()):
-        raise LastAdministrator("this would leave no administrator")
+def check_administrator_left(view: PolicyView, now: datetime) -> None:
+    """`LastAdministrator` unless somebody who is neither disabled nor locked holds `admin`.
+
+    A lock that shuts every administrator out would be one that nobody can remove.
+    """
+    if not any(_administers(view, UserId(user_id), now) for user_id in view.users):
+        raise LastAdministrator("this would leave no administrator who may sign in")
+
+
+def _administers(view: PolicyView, user_id: UserId, now: datetime) -> bool:
+    if ADMINISTRATOR not in view.users[user_id][1].roles:
+        return False
+    try:
+        subject = view.prepared(user_id, SignInId("")).subject
+    except UnknownSubject:
+        return False
+    return not locks_hit(view.locks, facts_of(subject), now)

@@ -1,4 +1,4 @@
-"""The operator's command `doorward`: init, serve, backup, restore, migrate."""
+"""The operator's command `doorward`: init, serve, join, backup, restore, unlock, migrate."""
 
 import asyncio
 import os
@@ -138,6 +138,20 @@ def restore(data: Path, source: Path) -> None:
 
     restore_from(Layout(data.resolve()), source.resolve())
     click.echo(f"restored to {data}; put the key-encryption key to {data}/kek (or as configured) and start it")
+
+
+@cli.command()
+@DATA
+@click.argument("name")
+def unlock(data: Path, name: str) -> None:
+    """Remove the lock NAME here on the host, when nobody may over the API; the log says that the operator did."""
+    from doorward.main.installation import read_installation_id
+    from doorward.main.unlock import unlock as remove_lock
+
+    layout = Layout(data.resolve())
+    read_installation_id(layout)
+    asyncio.run(remove_lock(load_settings(layout.config, layout.root), layout, name))
+    click.echo(f"lock/{name} removed")
 
 
 @cli.command()

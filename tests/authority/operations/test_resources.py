@@ -205,7 +205,7 @@ class TestDryRun:
             await lab.apply(admin, USER % ("carol", "no-such-role"), dry_run=True)
 
     async def test_cuts_no_session(self, lab: AuthorityLab, admin: LabSignIn) -> None:
-        lock = "kind: lock\nversion: v1\nmetadata: {name: stop}\nspec: {target: {user: ada}}\n"
+        lock = "kind: lock\nversion: v1\nmetadata: {name: stop}\nspec: {target: {user: bob}}\n"
         epoch = await lab.epoch()
         await lab.apply(admin, lock, dry_run=True)
         assert await lab.epoch() == epoch

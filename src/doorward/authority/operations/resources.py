@@ -15,6 +15,7 @@ from doorward.api.bodies.resources import Applied, Apply, Change, ResourceView, 
 from doorward.authority.callers import UserCaller
 from doorward.authority.changes import check_change, check_removal
 from doorward.authority.endings import end_sign_ins, redecide
+from doorward.authority.giving import check_administrator_left
 from doorward.authority.noting import note
 from doorward.authority.ports import StoredResource, Transaction
 from doorward.authority.rights import require, require_any, require_in
@@ -114,6 +115,7 @@ def store_documents(
     changes = [_store(services, tx, caller, one) for one in documents]
     after = services.policy.fresh(tx)
     check_change(before, after, caller, documents)
+    check_administrator_left(after, tx.now)
     actor = Actor.user(caller.user_id)
     for one in documents:
         if one.kind == "user" and one.value.disabled:
@@ -207,6 +209,7 @@ async def delete_resource(services: Services, caller: UserCaller, kind: str, nam
             raise StaleRevision(f"removing {kind}/{name}: somebody changed it just now")
         after = services.policy.fresh(tx)
         check_removal(before, after, caller, kind, name)
+        check_administrator_left(after, tx.now)
         _note(tx, actor, RESOURCE_DELETED, stored, "")
         if kind == "lock":
             fields = {"name": stored.name, "target": _lock_target(before, name)}
