@@ -1,8 +1,9 @@
 """How many may stand at the door: limits on connections, per address and in total, fair to who is not the cause.
 
-A visit is *silent* until it has sent its first bytes, *unproven* until somebody has signed in, then *inside*. Silent
-ones cost little and are many in a flood: beyond the limit the oldest silent visit of the address that has most of them
-is closed, so that a newcomer is served even while one address holds ten thousand connections half-open.
+A visit is *silent* until it has sent its first bytes, *unproven* until somebody has signed in, then *inside*. What is
+only *passed on* to the authority, which has limits of its own, is counted apart: it can not fill the house. Nobody of
+whom nothing is proven keeps a newcomer out: beyond a limit the oldest silent, or unproven, visit of the address that
+has most of them is closed, so that one is served even while few addresses hold thousands of connections half-open.
 """
 
 import ipaddress
@@ -15,12 +16,14 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class DoorLimits:
-    """Named limits; an address is an IPv4 address or an IPv6 /64."""
+    """Named limits; an address is an IPv4 address or an IPv6 /56."""
 
     silent_max: int = 2048
     silent_per_address_max: int = 256
     unproven_max: int = 1024
     unproven_per_address_max: int = 64
+    passed_on_max: int = 4096
+    passed_on_per_address_max: int = 256
     inside_max: int = 10_000
     inside_per_address_max: int = 2_000
     first_bytes_seconds: float = 10.0
@@ -32,8 +35,12 @@ class Stage(Enum):
 
     SILENT = "silent"
     UNPROVEN = "unproven"
+    PASSED_ON = "passed on"
     INSIDE = "inside"
     GONE = "gone"
+
+
+_MAKING_ROOM: Final = (Stage.SILENT, Stage.UNPROVEN)
 
 
 class Visit:
@@ -48,8 +55,12 @@ class Visit:
         self.stage = Stage.SILENT
 
     def spoke(self) -> bool:
-        """The first bytes have come; False when there is no room for one more who has not signed in."""
+        """The first bytes have come; False when it had to make room for itself."""
         return self._doors.promote(self, Stage.UNPROVEN)
+
+    def passed_on(self) -> bool:
+        """It goes on to the authority; False when there is no room."""
+        return self._doors.promote(self, Stage.PASSED_ON)
 
     def proved(self) -> bool:
         """Somebody has signed in; False when the house is full."""
@@ -65,11 +76,13 @@ class Doors:
 
     def __init__(self, limits: DoorLimits) -> None:
         self.limits: Final = limits
-        self._silent: dict[str, OrderedDict[Visit, None]] = {}
+        self._groups: dict[Stage, dict[str, OrderedDict[Visit, None]]] = {stage: {} for stage in _MAKING_ROOM}
         self._count: Counter[Stage] = Counter()
         self._per_address: Counter[tuple[Stage, str]] = Counter()
         self._max = {
+            Stage.SILENT: (limits.silent_max, limits.silent_per_address_max),
             Stage.UNPROVEN: (limits.unproven_max, limits.unproven_per_address_max),
+            Stage.PASSED_ON: (limits.passed_on_max, limits.passed_on_per_address_max),
             Stage.INSIDE: (limits.inside_max, limits.inside_per_address_max),
         }
 
@@ -77,10 +90,7 @@ class Doors:
         """A new connection. `close` must close its socket; it is called when the visit has to make room."""
         visit = Visit(self, door_address(address), close)
         self._enter(visit)
-        if len(self._silent[visit.address]) > self.limits.silent_per_address_max:
-            self._evict(visit.address)
-        elif self._count[Stage.SILENT] > self.limits.silent_max:
-            self._evict(max(self._silent, key=lambda name: len(self._silent[name])))
+        self._make_room(Stage.SILENT, visit.address)
         return visit
 
     def count(self, stage: Stage) -> int:
@@ -88,7 +98,11 @@ class Doors:
         return self._count[stage]
 
     def promote(self, visit: Visit, to: Stage) -> bool:
-        """Move on if there is room."""
+        """Move on if there is room, or if it can be made."""
+        if to in _MAKING_ROOM:
+            self.move(visit, to)
+            self._make_room(to, visit.address)
+            return visit.stage is to
         total_max, address_max = self._max[to]
         if self._count[to] >= total_max or self._per_address[to, visit.address] >= address_max:
             return False
@@ -104,16 +118,24 @@ class Doors:
         if to is not Stage.GONE:
             self._enter(visit)
 
-    def _evict(self, address: str) -> None:
-        oldest = next(iter(self._silent[address]))
+    def _make_room(self, stage: Stage, newcomer: str) -> None:
+        total_max, address_max = self._max[stage]
+        groups = self._groups[stage]
+        if self._per_address[stage, newcomer] > address_max:
+            self._evict(groups[newcomer])
+        elif self._count[stage] > total_max:
+            self._evict(max(groups.values(), key=len))
+
+    def _evict(self, group: OrderedDict[Visit, None]) -> None:
+        oldest = next(iter(group))
         self.move(oldest, Stage.GONE)
         oldest.close()
 
     def _enter(self, visit: Visit) -> None:
         self._count[visit.stage] += 1
         self._per_address[visit.stage, visit.address] += 1
-        if visit.stage is Stage.SILENT:
-            self._silent.setdefault(visit.address, OrderedDict())[visit] = None
+        if visit.stage in _MAKING_ROOM:
+            self._groups[visit.stage].setdefault(visit.address, OrderedDict())[visit] = None
 
     def _exit(self, visit: Visit) -> None:
         key = (visit.stage, visit.address)
@@ -121,18 +143,18 @@ class Doors:
         self._per_address[key] -= 1
         if not self._per_address[key]:
             del self._per_address[key]
-        if visit.stage is Stage.SILENT:
-            group = self._silent[visit.address]
+        if visit.stage in _MAKING_ROOM:
+            group = self._groups[visit.stage][visit.address]
             del group[visit]
             if not group:
-                del self._silent[visit.address]
+                del self._groups[visit.stage][visit.address]
 
 
 def door_address(address: str) -> str:
-    """Whom to count: an IPv4 address, or the /64 that one IPv6 subscriber has."""
+    """Whom to count: an IPv4 address, or the /56 that one IPv6 subscriber may have."""
     if ":" not in address:
         return address
     packed = ipaddress.IPv6Address(address.partition("%")[0])
     if packed.ipv4_mapped is not None:
         return str(packed.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(packed) >> 64 << 64, 64)))
+    return str(ipaddress.IPv6Network((int(packed) >> 72 << 72, 56)))

@@ -49,8 +49,11 @@ class OnePort:
         task: asyncio.Task[None] | None = None
 
         def close() -> None:
-            if task is not None:
+            if task is not None and not task.done():
                 task.cancel()
+                return
+            with contextlib.suppress(OSError):  # whoever has taken the socket over closes it when it ends
+                sock.shutdown(socket.SHUT_RDWR)
 
         visit = self._doors.arrive(address, close)
         task = self._tasks.spawn(self._greet(sock, address, visit), "greet a connection")
@@ -78,8 +81,7 @@ class OnePort:
 
     async def _greet_tls(self, sock: socket.socket, address: str, visit: Visit, hello: ClientHello) -> None:
         try:
-            # Who speaks TLS signs in to the authority, not here: for this gateway it is inside.
-            if visit.proved():
+            if visit.passed_on():
                 with contextlib.suppress(OSError):
                     await self._serve_tls(sock, address, visit, hello)
         finally:
