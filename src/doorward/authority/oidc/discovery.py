@@ -4,6 +4,7 @@ The issuer in the answer must be the connector's to the letter. Unknown keys are
 than twice a minute, whatever tokens arrive.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,15 +13,18 @@ from urllib.parse import urlsplit
 
 from doorward.authority.oidc.http import URL_CHARACTERS_MAX, ProviderHttp, ProviderUnavailable
 from doorward.base.clock import Clock
-from doorward.base.errors import Refused
+from doorward.base.errors import DoorwardError, Refused
 from doorward.domain.identity.oidc_signatures import ProviderKey, SignedToken, UnknownKey, open_token, read_keys
-from doorward.domain.kinds.oidc_connector import OidcConnector
+from doorward.domain.kinds.oidc_connector import Network, OidcConnector
 
 KEPT_SECONDS: Final = 600.0
 KEYS_AGAIN_SECONDS: Final = 30.0
+FAILED_SECONDS: Final = 3.0
 PROVIDERS_MAX: Final = 256
 METHODS_MAX: Final = 64
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+_Key = tuple[str, tuple[Network, ...]]
 
 
 class WrongProvider(Refused):
@@ -47,22 +51,36 @@ class Provider:
 
 
 class Providers:
-    """Descriptions by issuer and networks, at most `PROVIDERS_MAX`, each for ten minutes."""
+    """Descriptions by issuer and networks, at most `PROVIDERS_MAX`, each for ten minutes.
+
+    One caller at a time asks a provider, and a failure is everyone's answer for some seconds: strangers can begin to
+    sign in as often as they like, and must not make us call a provider as often.
+    """
 
     def __init__(self, http: ProviderHttp, clock: Clock) -> None:
         self.http = http
         self._clock = clock
-        self._kept: OrderedDict[tuple[str, object], Provider] = OrderedDict()
+        self._kept: OrderedDict[_Key, Provider] = OrderedDict()
+        self._failed: dict[_Key, tuple[float, DoorwardError]] = {}
+        self._asking: dict[_Key, asyncio.Lock] = {}
 
     async def of(self, connector: OidcConnector) -> Provider:
         """The connector's provider; `ProviderUnavailable`, `WrongProvider` or `ForbiddenAddress` otherwise."""
         key = (connector.issuer, connector.networks)
-        found = self._kept.get(key)
-        if found is not None and self._clock.elapsed_seconds() < found.until:
+        found = self._known(key)
+        if found is not None:
             return found
-        fresh = await self._fetch(connector)
-        self._keep(key, fresh)
-        return fresh
+        async with self._turn(key):
+            found = self._known(key)
+            if found is not None:
+                return found
+            try:
+                fresh = await self._fetch(connector)
+            except DoorwardError as error:
+                self._failed[key] = (self._clock.elapsed_seconds() + FAILED_SECONDS, error)
+                raise
+            self._keep(key, fresh)
+            return fresh
 
     async def opened(self, connector: OidcConnector, token: str) -> SignedToken:
         """A token that the connector's provider signed; its keys are fetched again when none fits."""
@@ -70,14 +88,37 @@ class Providers:
         try:
             return open_token(token, provider.keys)
         except UnknownKey:
-            if self._clock.elapsed_seconds() - provider.keys_at < KEYS_AGAIN_SECONDS:
+            if not self._may_ask_for_keys(provider):
                 raise
-        keys = await self._keys(connector, provider.jwks_uri)
-        fresh = replace(provider, keys=keys, keys_at=self._clock.elapsed_seconds())
-        self._keep((connector.issuer, connector.networks), fresh)
-        return open_token(token, keys)
+        key = (connector.issuer, connector.networks)
+        async with self._turn(key):
+            provider = self._kept.get(key, provider)
+            if self._may_ask_for_keys(provider):
+                asked = replace(provider, keys_at=self._clock.elapsed_seconds())
+                self._keep(key, asked)  # whatever comes of it
+                provider = replace(asked, keys=await self._keys(connector, provider.jwks_uri))
+                self._keep(key, provider)
+        return open_token(token, provider.keys)
 
-    def _keep(self, key: tuple[str, object], provider: Provider) -> None:
+    def _may_ask_for_keys(self, provider: Provider) -> bool:
+        return self._clock.elapsed_seconds() - provider.keys_at >= KEYS_AGAIN_SECONDS
+
+    def _known(self, key: _Key) -> Provider | None:
+        now = self._clock.elapsed_seconds()
+        failed = self._failed.get(key)
+        if failed is not None and now < failed[0]:
+            raise failed[1].with_traceback(None)
+        found = self._kept.get(key)
+        return found if found is not None and now < found.until else None
+
+    def _turn(self, key: _Key) -> asyncio.Lock:
+        # As many as connectors were ever declared here, which takes a right; still, not without end.
+        if len(self._asking) > PROVIDERS_MAX:
+            self._asking = {one: lock for one, lock in self._asking.items() if lock.locked()}
+            self._failed.clear()
+        return self._asking.setdefault(key, asyncio.Lock())
+
+    def _keep(self, key: _Key, provider: Provider) -> None:
         self._kept[key] = provider
         self._kept.move_to_end(key)
         while len(self._kept) > PROVIDERS_MAX:
