@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 
 import pytest
 from argon2 import PasswordHasher
@@ -43,20 +42,25 @@ async def test_usual_parameters_are_those_of_rfc_9106() -> None:
 
 
 async def test_few_run_at_once(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
-    running, most, guard = 0, 0, threading.Lock()
+    running, most, guard, gate = 0, 0, threading.Lock(), threading.Semaphore(0)
 
     def check(stored: str | None, password: str) -> bool:
         nonlocal running, most
         with guard:
             running += 1
             most = max(most, running)
-        time.sleep(0.002)  # in a thread of its own: long enough for others to try to run beside it
+        gate.acquire()
         with guard:
             running -= 1
         return False
 
     monkeypatch.setattr(passwords, "_check", check)
-    await asyncio.gather(*(passwords.matches(None, "x") for _ in range(30)))
+    waiting = [asyncio.create_task(passwords.matches(None, "x")) for _ in range(30)]
+    for _ in range(200):  # all that may run are let in, and stand at the gate
+        await asyncio.sleep(0)
+    for _ in waiting:
+        gate.release()
+    await asyncio.gather(*waiting)
     assert most <= AT_ONCE_MAX
 
 

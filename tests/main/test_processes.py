@@ -3,13 +3,13 @@
 import os
 import shutil
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.support.installation import Installation, temporary_folder
 from tests.support.people import Person
+from tests.support.processes import wait_for
 
 BACK_SECONDS_MAX = 40.0
 ROLES = ("signer", "authority", "gateway")
@@ -101,10 +101,7 @@ def is_back(installation: Installation, role: str, before: int, who: Person) -> 
 def test_killed_process_comes_back_and_everything_works(running: Installation, admin: Person, role: str) -> None:
     before = {name: running.pid_of(name) for name in ROLES}
     os.kill(before[role], signal.SIGKILL)
-    deadline = time.monotonic() + BACK_SECONDS_MAX
-    while not is_back(running, role, before[role], admin):
-        assert time.monotonic() < deadline, running.log.read_text()[-2000:]
-        time.sleep(0.1)
+    wait_for(lambda: is_back(running, role, before[role], admin), BACK_SECONDS_MAX)
     assert {name: running.pid_of(name) for name in ROLES if name != role} == {
         name: pid for name, pid in before.items() if name != role
     }

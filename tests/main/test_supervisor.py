@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from tests.support.processes import until, wait_for
 
 from doorward.main import supervisor as module
 from doorward.main.supervisor import READY_FD_VARIABLE, Child, NotReady, Supervisor
@@ -53,12 +53,6 @@ def is_alive(pid: int) -> bool:
 
 def descriptors_open() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(WAIT_SECONDS_MAX):
-        while not condition():  # noqa: ASYNC110  (what is waited for happens in another process)
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -180,14 +174,10 @@ def test_children_die_with_a_killed_supervisor(tmp_path: Path) -> None:
     )
     parent = subprocess.Popen([sys.executable, "-c", program])
     try:
-        deadline = time.monotonic() + WAIT_SECONDS_MAX
-        while not (pid_file.exists() and pid_file.read_text()) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_for(lambda: pid_file.exists() and pid_file.read_text(), WAIT_SECONDS_MAX)
         pid = int(pid_file.read_text())
         assert is_alive(pid)
     finally:
         parent.kill()
         parent.wait()
-    while is_alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not is_alive(pid)
+    wait_for(lambda: not is_alive(pid), WAIT_SECONDS_MAX)

@@ -1,13 +1,18 @@
 """Ending the processes that a test started, by their own ids and in a known time."""
 
+import asyncio
 import contextlib
 import os
 import signal
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 TERMINATE_SECONDS_MAX: Final = 5.0
+UNTIL_SECONDS_MAX: Final = 15.0
+_LOOK_EACH_SECONDS: Final = 0.02
 
 
 def children_of(pid: int) -> list[int]:
@@ -34,3 +39,19 @@ def end(process: subprocess.Popen[bytes], *, how: signal.Signals = signal.SIGTER
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
     return process.wait(TERMINATE_SECONDS_MAX)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = UNTIL_SECONDS_MAX) -> None:
+    """Return when `condition` holds; what it waits for happens in another process. AssertionError when time is up."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(_LOOK_EACH_SECONDS)
+
+
+async def until(condition: Callable[[], object], seconds: float = UNTIL_SECONDS_MAX) -> None:
+    """The same for tests whose own loop must go on meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(_LOOK_EACH_SECONDS)

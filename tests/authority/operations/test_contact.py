@@ -130,7 +130,7 @@ class TestWatch:
         messages = watch(lab.services, lab.gateway, 0)
         await next_of(messages)
         waiting = asyncio.create_task(next_of(messages))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0)
         loop = asyncio.get_running_loop()
         await lab.apply(ada, LOCK)
         committed = loop.time()
