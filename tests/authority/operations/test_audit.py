@@ -99,7 +99,17 @@ async def test_pages_go_on_where_the_last_one_ended(lab: AuthorityLab, olga: Lab
     first = await search_audit(lab.services, olga.caller, Search({"limit": "1"}))
     second = await search_audit(lab.services, olga.caller, Search({"limit": "1", "before": str(first.next_before)}))
     assert [one.type for one in (*first.items, *second.items)] == OPENED
-    assert Search({"limit": "999999"}).query(await lab.read(lab.services.policy.view)).limit == PAGE_MAX
+    greedy = Search({"limit": "999999"})
+    query = await lab.read(lambda tx: greedy.query(lab.services.policy.view(tx), tx))
+    assert query.limit == PAGE_MAX
+
+
+async def test_any_declared_thing_is_found_by_kind_and_name(lab: AuthorityLab, olga: LabSignIn) -> None:
+    ada = await lab.signed_in("ada", "admin", "auditor")
+    await lab.apply(ada, "kind: role\nversion: v8\nmetadata: {name: readers}\nspec: {}\n")
+    await lab.apply(ada, "kind: lock\nversion: v1\nmetadata: {name: one}\nspec: {target: {user: nobody}}\n")
+    assert await types(lab, olga, resource="role/readers") == ["resource.created"]
+    assert sorted(await types(lab, olga, resource="lock/one")) == ["lock.created", "resource.created"]
 
 
 async def test_searching_is_in_the_log_with_what_was_asked(lab: AuthorityLab, olga: LabSignIn) -> None:

@@ -30,13 +30,13 @@ class Search:
     def __init__(self, wanted: dict[str, str]) -> None:
         self.wanted = {name: value for name, value in wanted.items() if value}
 
-    def query(self, view: PolicyView) -> LogQuery:
+    def query(self, view: PolicyView, tx: Transaction) -> LogQuery:
         """With names looked up; `Invalid` for what can not be read."""
         return LogQuery(
             since=self._moment("since"),
             until=self._moment("until"),
             user_id=self._user(view),
-            resource_id=None if self._node(view) else self._resource(view),
+            resource_id=None if self._node(view) else self._resource(view, tx),
             node_id=self._node(view),
             session_id=checked_id(self.wanted["session"]) if "session" in self.wanted else None,
             types=self._types(),
@@ -72,12 +72,15 @@ class Search:
         kind, _, name = self.wanted.get("resource", "").partition("/")
         return _id_of(name, view.node_names) if kind == "node" else None
 
-    def _resource(self, view: PolicyView) -> str | None:
+    def _resource(self, view: PolicyView, tx: Transaction) -> str | None:
         text = self.wanted.get("resource")
         if text is None:
             return None
         kind, _, name = text.partition("/")
-        return _id_of(name, view.user_names) if kind == "user" else text if is_id(text) else _NOBODY
+        if not name:
+            return text if is_id(text) else _NOBODY
+        found = tx.resources.get(kind, name)
+        return found.id if found is not None else _NOBODY
 
     def _types(self) -> tuple[str, ...]:
         names = tuple(name for name in self.wanted.get("type", "").split(",") if name)
@@ -98,7 +101,7 @@ async def search_audit(services: Services, caller: UserCaller, search: Search) -
     def prepare(tx: Transaction) -> tuple[LogQuery, dict[str, str]]:
         require(services, tx, caller, "audit", "list")
         view = services.policy.view(tx)
-        return search.query(view), {user_id: stored.name for user_id, (stored, _) in view.users.items()}
+        return search.query(view, tx), {user_id: stored.name for user_id, (stored, _) in view.users.items()}
 
     query, names = await services.store.read(prepare)
     entries = await services.log.search_log(query)
