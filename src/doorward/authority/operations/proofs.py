@@ -8,6 +8,7 @@ ends here, with an event that names the gateway.
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from doorward.api.bodies.gateway_calls import OpenJump, OpenSession, Proof
@@ -20,11 +21,16 @@ from doorward.base.errors import Refused
 from doorward.domain.audit.event import Actor, Subjects
 from doorward.domain.audit.events_machines import PROOF_FAILED
 from doorward.domain.certificates.proof import ProvenSignIn, check_sign_in_proof
+from doorward.domain.certificates.refusals import CertificateExpired
 from doorward.domain.certificates.ssh_check import FaceIdentity, UserIdentity, check_face_certificate
 from doorward.wire.errors import RemoteProtocolError
 from doorward.wire.ssh.certificate import parse_certificate
 
 NAME_CHARACTERS_MAX: Final = 255
+NO_NODE: Final = ""
+"""No node is called so."""
+JUST_EXPIRED: Final = timedelta(seconds=5)
+"""A gateway looks at the time before we do: what lapsed in between is no lie of its."""
 PLAIN: Final = "plain"
 """The node stands in the signed user name; the client signed no face, as before OpenSSH 8.9."""
 HOSTBOUND: Final = "hostbound"
@@ -61,10 +67,13 @@ class _Place:
 
 
 def split_user_name(name: str) -> tuple[str, str]:
-    """Account and node, split at the last `@`: `("root", "prod-web-01")`; `BadProof` for any other form."""
-    login, at, node = name.rpartition("@")
-    if not at or not login or not node or len(name) > NAME_CHARACTERS_MAX:
-        raise BadProof("opening a session: the user name does not say account@node")
+    """Account and node, split at the last `@`: `("root", "prod-web-01")`.
+
+    A user may sign what names neither. The gateway does not lie when it hands that on: it leads to no node.
+    """
+    login, _, node = name.rpartition("@")
+    if not login or len(name) > NAME_CHARACTERS_MAX:
+        return name[:NAME_CHARACTERS_MAX], NO_NODE
     return login, node
 
 
@@ -105,16 +114,14 @@ async def _proven(
 ) -> Claim:
     names = await _names_of(services, caller)
     try:
-        proven = check_sign_in_proof(
-            proof.signed,
-            proof.signature,
-            user_ca_keys=services.keys.user_ssh,
-            face_ca_keys=services.keys.face_host,
-            now=services.clock.now(),
-        )
+        proven = _check(services, proof, services.clock.now())
         found = place(proven, names)
     except Refused as error:
-        await bad_proof(services, caller, error.code, proof)
+        reason = error.code
+        if _has_just_expired(services, error, proof):
+            await services.store.write(lambda tx: _note(tx, caller, reason, len(proof.signed)))
+        else:
+            await bad_proof(services, caller, reason, proof)
         raise BadProof("opening a session: the proof does not hold") from error
     return Claim(
         identity=proven.identity,
@@ -125,6 +132,21 @@ async def _proven(
         source=source,
         session_key_digest=key_digest,
     )
+
+
+def _check(services: Services, proof: Proof, now: datetime) -> ProvenSignIn:
+    user_keys, face_keys = services.keys.user_ssh, services.keys.face_host
+    return check_sign_in_proof(proof.signed, proof.signature, user_ca_keys=user_keys, face_ca_keys=face_keys, now=now)
+
+
+def _has_just_expired(services: Services, error: Refused, proof: Proof) -> bool:
+    if not isinstance(error, CertificateExpired):
+        return False
+    try:
+        _check(services, proof, services.clock.now() - JUST_EXPIRED)
+    except Refused:
+        return False
+    return True
 
 
 async def bad_proof(services: Services, caller: GatewayCaller, reason: str, proof: Proof) -> None:
@@ -152,9 +174,9 @@ def _session_place(
     if face.name in names and has_node and kind is HOSTBOUND:
         return _Place(kind, *split_user_name(proven.user_name))
     node = None if face.name in names else node_of_face(face.name, services.node_suffix)
-    if node is None or has_node or not 0 < len(proven.user_name) <= NAME_CHARACTERS_MAX:
+    if node is None or has_node:
         raise BadProof("opening a session: user name and face do not say one account on one node")
-    return _Place(kind, proven.user_name, node)
+    return _Place(kind, *split_user_name(f"{proven.user_name}@{node}"))
 
 
 def _said_face(services: Services, shown: bytes | None) -> FaceIdentity:
