@@ -17,6 +17,7 @@ import uvloop
 from doorward.base.clock import SystemClock
 from doorward.base.errors import DoorwardError
 from doorward.main import logs, signer_role
+from doorward.main.descriptors import raise_descriptor_limit
 from doorward.main.embedded_gateway import LOOK_EACH_SECONDS, renew_if_due
 from doorward.main.gateway_settings import write_settings
 from doorward.main.installation import read_installation_id
@@ -40,6 +41,7 @@ def run_role_here(role: str, layout: Layout, config: Path | None) -> None:
     Each role imports its own parts only: the signer's process holds no web framework, the gateway's no database.
     """
     logs.configure(role)
+    raise_descriptor_limit()
     if role == "gateway":
         from doorward.main import gateway_role
 

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 from uvicorn.server import ServerState
 
-from doorward.authority.http.protocol import OVERHEAD_BYTES_MAX, PeerProtocol
+from doorward.authority.http.protocol import (
+    BODY_SECONDS,
+    HEAD_SECONDS,
+    KNOWN_BODY_SECONDS,
+    OVERHEAD_BYTES_MAX,
+    PeerProtocol,
+)
 from doorward.main.authority_role import http_config
 
 CHUNKED = b"PUT /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -22,6 +28,14 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.aborted = False
+        self.certificate: bytes | None = None
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self if name == "ssl_object" else default
+
+    def getpeercert(self, *, binary_form: bool) -> bytes | None:
+        """As an SSL object has it."""
+        return self.certificate if binary_form else None
 
     def write(self, data: Any) -> None:
         self.written += bytes(data)
@@ -43,12 +57,38 @@ class Wire(asyncio.Transport):
 
 
 @dataclass
+class Timers:
+    """The event loop, as far as protocols need it, whose time stands still."""
+
+    asked: list[tuple[float, Callable[..., Any], asyncio.TimerHandle]] = field(default_factory=list)
+    create_task: Callable[..., Any] = field(default_factory=lambda: asyncio.get_running_loop().create_task)
+
+    def call_later(self, seconds: float, what: Callable[..., Any], *_: Any) -> asyncio.TimerHandle:
+        """Note it, and never call it."""
+        handle = asyncio.TimerHandle(seconds, what, (), asyncio.get_running_loop())
+        self.asked.append((seconds, what, handle))
+        return handle
+
+    def running(self) -> list[tuple[float, Callable[..., Any]]]:
+        """What was not cancelled."""
+        return [(seconds, what) for seconds, what, handle in self.asked if not handle.cancelled()]
+
+
+@dataclass
 class Served:
     """One connection and the bodies that the application has read."""
 
     protocol: PeerProtocol
     wire: Wire
     bodies: list[int] = field(default_factory=list)
+    timers: Timers = field(default_factory=Timers)
+
+    @property
+    def deadline(self) -> float | None:
+        """After how many seconds the connection is cut off as things stand."""
+        running = [seconds for seconds, what in self.timers.running() if what == self.wire.abort]
+        assert len(running) <= 1
+        return running[0] if running else None
 
     async def take(self, data: bytes) -> None:
         """Hand bytes over in pieces, as a socket does, until the connection is closed."""
@@ -80,9 +120,10 @@ def application(bodies: list[int]) -> Callable[..., Any]:
 
 
 @pytest.fixture
-async def served() -> AsyncIterator[Served]:
+async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Served]:
     bodies: list[int] = []
     made = Served(PeerProtocol(http_config(application(bodies)), ServerState(), {}, "192.0.2.1"), Wire(), bodies)
+    monkeypatch.setattr(made.protocol, "loop", made.timers)
     made.protocol.connection_made(made.wire)
     yield made
     if made.protocol.parser is not None:
@@ -132,3 +173,42 @@ async def test_many_requests_on_one_connection_pass(served: Served) -> None:
         await served.settled()
     assert not served.wire.aborted
     assert len(served.bodies) == 300
+
+
+async def test_who_says_nothing_has_a_deadline(served: Served) -> None:
+    assert served.deadline == HEAD_SECONDS
+
+
+async def test_bytes_without_an_end_of_headers_move_no_deadline(served: Served) -> None:
+    for piece in (b"GET /", b" HTTP/1.1\r\n", b"X: y\r\n"):
+        await served.take(piece)
+        assert len(served.timers.asked) == 1
+    assert served.deadline == HEAD_SECONDS
+
+
+async def test_body_has_a_deadline_that_its_bytes_do_not_move(served: Served) -> None:
+    await served.take(b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+    asked = len(served.timers.asked)
+    await served.take(b"1234")
+    assert (served.deadline, len(served.timers.asked)) == (BODY_SECONDS, asked)
+
+
+async def test_who_has_shown_a_certificate_may_take_longer(served: Served) -> None:
+    served.wire.certificate = b"der"
+    served.protocol.connection_made(served.wire)
+    await served.take(b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+    assert served.deadline == KNOWN_BODY_SECONDS
+
+
+async def test_an_answer_may_take_its_time_and_the_next_request_has_its_own_deadline(served: Served) -> None:
+    await served.take(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert served.deadline is None
+    await served.settled()
+    assert served.deadline is None
+    await served.take(b"\r\n")
+    assert served.deadline == HEAD_SECONDS
+
+
+async def test_connection_that_is_lost_leaves_no_deadline(served: Served) -> None:
+    served.protocol.connection_lost(None)
+    assert served.deadline is None
