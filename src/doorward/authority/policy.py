@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from doorward.authority.ports import StoredResource, Transaction
+from doorward.authority.ports import ResourceHead, StoredResource, Transaction
 from doorward.base.errors import DoorwardError, Refused
 from doorward.base.ids import SignInId, UserId
 from doorward.domain.access.built_in import BUILT_IN_ROLES
@@ -23,6 +23,7 @@ from doorward.domain.kinds.registry import load_body
 from doorward.domain.kinds.user import User
 
 PREPARED_MAX: Final = 4096
+FETCHED_ONE_BY_ONE_MAX: Final = 50  # beyond that one long read is quicker than many short ones
 
 
 class UnknownSubject(Refused):
@@ -134,16 +135,24 @@ class PolicyCache:
         )
 
     def _load(self, tx: Transaction, kind: str, kept: dict[tuple[str, str], Declared]) -> list[Declared]:
-        ready: list[Declared] = []
-        for stored in tx.resources.list(kind):
-            before = self._parsed.get((kind, stored.id))
-            if before is not None and before.stored.revision == stored.revision and before.stored.name == stored.name:
-                declared = before
-            else:
-                declared = Declared(stored, _parse(kind, stored))
-            kept[kind, stored.id] = declared
-            ready.append(declared)
-        return ready
+        heads = tx.resources.heads(kind)
+        changed = [head for head in heads if not self._is_parsed(kind, head)]
+        if len(changed) > FETCHED_ONE_BY_ONE_MAX:
+            fetched = {one.id: one for one in tx.resources.list(kind)}
+        else:
+            found = (tx.resources.by_id(kind, head.id) for head in changed)
+            fetched = {one.id: one for one in found if one is not None}
+        for head in changed:
+            stored = fetched[head.id]
+            kept[kind, head.id] = Declared(stored, _parse(kind, stored))
+        for head in heads:
+            if (kind, head.id) not in kept:
+                kept[kind, head.id] = self._parsed[kind, head.id]
+        return [kept[kind, head.id] for head in heads]
+
+    def _is_parsed(self, kind: str, head: ResourceHead) -> bool:
+        known = self._parsed.get((kind, head.id))
+        return known is not None and (known.stored.revision, known.stored.name) == (head.revision, head.name)
 
 
 def _parse(kind: str, stored: StoredResource) -> Any:

@@ -9,7 +9,7 @@ Every `get` answers None for what is not there; every compare-and-set answers wh
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from doorward.base.ids import GatewayId, NodeId, PersonId, SessionId, SignInId, UserId
 from doorward.domain.audit.event import Event
@@ -38,6 +38,14 @@ class StoredResource:
     updated: datetime
 
 
+class ResourceHead(NamedTuple):
+    """Which revision of a declared thing there is."""
+
+    id: str
+    name: str
+    revision: int
+
+
 @dataclass(frozen=True, slots=True)
 class RecordingRow:
     """What is known of a recording; `digest` and `manifest` stand when it is sealed."""
@@ -57,6 +65,10 @@ class Resources(Protocol):
     def get(self, kind: str, name: str) -> StoredResource | None: ...
     def by_id(self, kind: str, resource_id: str) -> StoredResource | None: ...
     def list(self, kind: str) -> Sequence[StoredResource]: ...
+    def heads(self, kind: str) -> Sequence[ResourceHead]:
+        """What `list` finds, without bodies: how caches see what changed."""
+        ...
+
     def insert(self, resource: StoredResource) -> bool:
         """False when the name is taken."""
         ...

@@ -82,3 +82,15 @@ async def test_the_change_counter_grows_with_every_change_and_with_nothing_else(
     await store.write(lambda tx: tx.resources.update(replace(WEB, revision=2), expected_revision=1))
     await store.write(lambda tx: tx.resources.delete("node", NODE, expected_revision=2))
     assert await counter() == 3
+
+
+async def test_heads_are_what_a_list_finds_without_bodies(store: SqlStore) -> None:
+    other = replace(WEB, id=USER, name="db-01")
+    await store.write(partial(inserting, WEB))
+    await store.write(partial(inserting, other))
+    changed = replace(WEB, revision=2)
+    assert await store.write(lambda tx: tx.resources.update(changed, expected_revision=1))
+    assert await store.read(lambda tx: tx.resources.heads("node")) == [(USER, "db-01", 1), (NODE, "web-01", 2)]
+    await store.write(lambda tx: tx.resources.delete("node", USER, expected_revision=1))
+    assert await store.read(lambda tx: tx.resources.heads("node")) == [(NODE, "web-01", 2)]
+    assert await store.read(lambda tx: tx.resources.heads("role")) == []

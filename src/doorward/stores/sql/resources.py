@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, and_, insert, select, update
 
-from doorward.authority.ports import StoredResource
+from doorward.authority.ports import ResourceHead, StoredResource
 from doorward.stores.sql.tables import counters, resources
 
 _COUNTER: Final = "resources"
@@ -30,6 +30,12 @@ class SqlResources:
     def list(self, kind: str) -> Sequence[StoredResource]:
         """Every living resource of a kind, by name."""
         return [_resource(row) for row in self.connection.execute(_living(kind).order_by(resources.c.name))]
+
+    def heads(self, kind: str) -> Sequence[ResourceHead]:
+        """What `list` finds, by name, without bodies."""
+        columns = select(resources.c.id, resources.c.name, resources.c.revision)
+        living = columns.where(resources.c.kind == kind, ~resources.c.deleted)
+        return [ResourceHead(*row) for row in self.connection.execute(living.order_by(resources.c.name))]
 
     def insert(self, resource: StoredResource) -> bool:
         """False when the name is taken. An id that was ever given is a `Conflict`, tombstones included."""
