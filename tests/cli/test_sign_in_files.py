@@ -24,7 +24,8 @@ URL = "https://door.example:3443"
     ],
 )
 def test_the_gateway_is_where_one_signed_in_or_else_the_first(names: list[str], expected: tuple[str, int]) -> None:
-    assert gateway_of(URL, names) == expected
+    assert gateway_of(URL, [names]) == expected
+    assert gateway_of(URL, [[name] for name in names]) == expected
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "u@h", "h:0x", "h:70000", "*", "a,b", "UPPER_", "-x", "a\nb", "h?x"])
@@ -36,11 +37,12 @@ def test_what_is_no_host_is_refused(name: str) -> None:
 def test_known_hosts_believe_the_face_authority_for_gateways_and_nodes_only(
     dw: CommandLine, stub: StubAuthority, tmp_path: Path
 ) -> None:
-    stub.gateway_names = ["127.0.0.1", "gw.example", "plain.example:22"]
+    stub.gateways = [["127.0.0.1", "gw.example"], ["plain.example:22", "other.example"]]
     dw.login(stub)
     known = (dw.home / "known_hosts").read_text()
     assert known.startswith(
-        f"@cert-authority [127.0.0.1]:{stub.port},[gw.example]:{stub.port},plain.example,127.0.0.1,*.dw ssh-"
+        f"@cert-authority [127.0.0.1]:{stub.port},[gw.example]:{stub.port},plain.example,[other.example]:{stub.port},"
+        "127.0.0.1,plain.example,*.dw ssh-"
     )
 
     def found(host: str) -> bool:
@@ -52,4 +54,5 @@ def test_known_hosts_believe_the_face_authority_for_gateways_and_nodes_only(
     assert found("127.0.0.1")  # the first name, which is what the gateway proves under any of them
     assert found("prod-web-01.dw")
     assert not found("gw.example")
+    assert not found("other.example")
     assert not found("github.com")

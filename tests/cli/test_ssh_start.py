@@ -27,7 +27,7 @@ from doorward.cli.ssh_start import (
 )
 
 NOW = 1_000_000.0
-DOOR = Door(int(NOW) + 60, "gateway.example", 3443, "gw.example", "dw")
+DOOR = Door(int(NOW) + 60, "gateway.example", 3443, name="gw.example", suffix="dw", installation="a" * 26)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.support.ports import LOOPBACK
 
 from doorward.net.accept import bind
 from doorward.net.doors import DoorLimits, Doors, Stage, Visit
-from doorward.net.one_port import OnePort
+from doorward.net.one_port import SSH_IN_TLS, OnePort
 from doorward.net.ssh_goodbye import say_goodbye
 from doorward.net.supervise import Tasks
 from doorward.wire.tls.client_hello import ClientHello
@@ -119,6 +119,25 @@ async def test_tls_is_handed_on_with_its_hello(port: Port) -> None:
         assert await answer(sock) == b"tls"
     assert port.tls[0].server_name == "authority.test"
     assert port.doors.count(Stage.INSIDE) == 0
+
+
+async def test_tls_that_carries_ssh_has_proven_nothing_yet_and_is_held_to_the_limits_of_that(port: Port) -> None:
+    outgoing = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    context.set_alpn_protocols([SSH_IN_TLS])
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="prod-web-01.dw").do_handshake()
+    hello = outgoing.read()
+    socks = [await connect(port) for _ in range(LIMITS.unproven_per_address_max + 1)]
+    for sock in socks:
+        sock.send(hello)
+        await turns()
+    assert [await answer(sock) for sock in socks] == [b"ssh in tls"] * len(socks)
+    assert await answer(socks[0]) == b""  # the oldest makes room for the newest
+    assert (port.tls, port.ssh_in_tls[0].server_name) == ([], "prod-web-01.dw")
+    assert port.doors.count(Stage.UNPROVEN) == LIMITS.unproven_per_address_max
+    for sock in socks:
+        sock.close()
 
 
 @pytest.mark.parametrize("start", [b"GET / HTTP/1.1\r\n", b"\0\0\0\x08\x04\xd2\x16\x2f", b"\x16\x03\x01\0\x05hello"])

@@ -85,6 +85,7 @@ class FakeControlPlane:
     sign_in_id: SignInId = field(default_factory=lambda: SignInId(new_id(ENTROPY)))
     names: list[str] = field(default_factory=lambda: ["127.0.0.1"])
     authority_names: list[str] = field(default_factory=lambda: ["authority.test"])
+    user_x509_authorities: list[bytes] = field(default_factory=list)
     nodes: dict[str, FakeNode] = field(default_factory=dict)
     obligations: Obligations = field(default_factory=Obligations)
     recording_level: str = "output"
@@ -163,6 +164,7 @@ class FakeControlPlane:
             names=self.names,
             authority_names=self.authority_names,
             node_suffix="dw",
+            user_x509_authorities=self.user_x509_authorities,
         )
 
     async def mint_faces(self, wanted: MintFaces) -> Faces:

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -100,6 +101,7 @@ async def gateway_lab(
     sshd_lines: tuple[str, ...] = (),
     authority: tuple[str, int] | None = None,
     control_plane: FakeControlPlane | None = None,
+    show_identity: Callable[[ssl.SSLContext], None] | None = None,
 ) -> AsyncIterator[Lab]:
     """Everything started; everything stopped at the end."""
     clock = clock or SystemClock()
@@ -120,7 +122,11 @@ async def gateway_lab(
         plane.nodes[NODE] = node
         client = make_client(directory, plane)
         settings = GatewaySettings(
-            listen=((LOOPBACK, 0),), spool=directory / "spool", doors=doors or DoorLimits(), authority=authority
+            listen=((LOOPBACK, 0),),
+            spool=directory / "spool",
+            doors=doors or DoorLimits(),
+            authority=authority,
+            show_identity=show_identity,
         )
         lab = Lab(plane, node, sshd, client, user.login, settings, clock)
         async with running(lab):

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from doorward.api.bodies.sign_ins import EnrolmentBegun, SignedIn, Status, Trust
+from doorward.api.bodies.sign_ins import EnrolmentBegun, GatewayNames, SignedIn, Status, Trust
 from doorward.api.problem import TYPE_PREFIX, FieldProblem, Problem
 from doorward.base.entropy import SystemEntropy
 from doorward.base.ids import InstallationId, SignInId, UserId, new_id
@@ -140,7 +140,7 @@ class StubAuthority:
         self.installation = Installation()
         self.user_id = UserId(new_id(SystemEntropy()))
         self.sign_in_id = SignInId(new_id(SystemEntropy()))
-        self.gateway_names = ["127.0.0.1"]
+        self.gateways = [["127.0.0.1"]]
         self.lifetime = LIFETIME
         self.seen: list[Seen] = []
         self.answers: dict[str, Answer | Callable[[Seen], Answer]] = {
@@ -228,7 +228,7 @@ class StubAuthority:
             x509_chain_pem=pem(leaf) + pem(here.users.certificate),
             x509_root_pem=pem(here.root.certificate),
             face_authorities=[public_key_line(here.face_ssh.public_blob)],
-            gateway_names=self.gateway_names,
+            gateways=[GatewayNames(names) for names in self.gateways],
             node_suffix="dw",
             installation_id=here.id,
         )

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "ls": (f"{_HERE}.reach:ls", "List the nodes that you may reach, and as whom."),
     "ssh": (f"{_HERE}.config:ssh", "Open a session on a node with the stock ssh."),
     "explain": (f"{_HERE}.reach:explain", "Say whether something would open, and why."),
+    "proxy": (f"{_HERE}.config:proxy", "Carry another program's connection to the gateway."),
     "config": (f"{_HERE}.config:config", "Print configuration for other programs."),
     "sessions": (f"{_HERE}.sessions:sessions", "List, show and end sessions."),
     "recordings": (f"{_HERE}.recordings:recordings", "List and export recordings."),

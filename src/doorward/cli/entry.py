@@ -1,7 +1,7 @@
 """Where `dw` starts.
 
-`dw ssh` goes straight to the program ssh without loading anything: people wait for it. All else loads click and then
-the one module that holds the command.
+`dw ssh` goes straight to the program ssh without loading anything, and `dw proxy ssh` to the gateway: people wait for
+both. All else loads click and then the one module that holds the command.
 """
 
 import sys
@@ -14,6 +14,10 @@ def main() -> int:
         from doorward.cli.ssh_start import run
 
         return run(arguments[1:])
+    if arguments[:2] == ["proxy", "ssh"] and arguments[2:3] not in ([], ["--help"], ["-h"]):
+        from doorward.cli.ssh_proxy import run as run_proxy
+
+        return run_proxy(arguments[2:])
     from doorward.cli.app import run_app
 
     return run_app(arguments)

@@ -17,7 +17,17 @@ X509_KEY: Final = "x509.key"
 X509_CHAIN: Final = "x509.pem"
 ROOT: Final = "root.pem"
 KNOWN_HOSTS: Final = "known_hosts"
-SIGN_IN_FILES: Final = (DOOR_FILE, SSH_KEY, SSH_PUBLIC_KEY, SSH_CERTIFICATE, X509_KEY, X509_CHAIN, KNOWN_HOSTS)
+INSTALLATION_ROOT: Final = "installation.pem"
+SIGN_IN_FILES: Final = (
+    DOOR_FILE,
+    SSH_KEY,
+    SSH_PUBLIC_KEY,
+    SSH_CERTIFICATE,
+    X509_KEY,
+    X509_CHAIN,
+    KNOWN_HOSTS,
+    INSTALLATION_ROOT,
+)
 """What a sign-out removes. The profile and the root stay: they say where to sign in again and whom to believe."""
 FILE_BYTES_MAX: Final = 1_048_576
 _DIRECTORY_MODE: Final = 0o700

@@ -13,7 +13,10 @@ PORT_DEFAULT: Final = 3443
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`pin` is empty when public TLS is trusted; `sign_in_id` is empty when nobody is signed in."""
+    """`pin` is empty when public TLS is trusted; `sign_in_id` is empty when nobody is signed in.
+
+    `gateways` holds each gateway's names, the one that it proves first.
+    """
 
     url: str
     pin: str
@@ -23,7 +26,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires: datetime
     gateway_host: str
     gateway_port: int
-    gateway_names: list[str]
+    gateways: list[list[str]]
     node_suffix: str
     installation_id: str
 

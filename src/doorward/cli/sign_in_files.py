@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from doorward.api.bodies.sign_ins import SignedIn
+from doorward.api.client.trust import check_root
 from doorward.api.client.user import BadAnswer
 from doorward.base.errors import DoorwardError
 from doorward.base.ids import SignInId, UserId, checked_id
@@ -23,12 +24,13 @@ from doorward.cli.keep import Keep
 from doorward.cli.profile import PORT_DEFAULT, Profile, save_profile
 from doorward.cli.ssh_start import DOOR_FILE, Door, door_text
 from doorward.domain.certificates.principals import checked_host_name, sign_in_key_id, user_principal
+from doorward.domain.certificates.x509_check import spki_pin
 from doorward.domain.certificates.x509_names import X509Kind, identity_of
 from doorward.wire.errors import RemoteProtocolError
 from doorward.wire.ssh.certificate import CertificateType, parse_certificate
 from doorward.wire.ssh.public_key import parse_public_key_line, public_key_line
 
-GATEWAYS_MAX: Final = 64
+GATEWAY_NAMES_MAX: Final = 64
 FACE_AUTHORITIES_MAX: Final = 16
 
 
@@ -66,7 +68,9 @@ def save_sign_in(keep: Keep, fresh: FreshSignIn, root_pem: str) -> None:
     profile = fresh.profile
     save_profile(keep, profile)
     ends = int(profile.expires.timestamp())
-    door = Door(ends, profile.gateway_host, profile.gateway_port, proven_name(profile), profile.node_suffix)
+    name = proven_name(profile, profile.gateway_host)
+    place = profile.gateway_host, profile.gateway_port
+    door = Door(ends, *place, name=name, suffix=profile.node_suffix, installation=profile.installation_id)
     keep.write(DOOR_FILE, door_text(door))
 
 
@@ -74,7 +78,8 @@ def _profile(signed_in: SignedIn, url: str, pin: str) -> Profile:
     expires = datetime.fromisoformat(signed_in.expires)
     if expires.tzinfo is None:
         raise BadAnswer("reading the sign-in: its end has no time zone")
-    host, port = gateway_of(url, signed_in.gateway_names)
+    gateways = [one.names for one in signed_in.gateways if one.names]
+    host, port = gateway_of(url, gateways)
     return Profile(
         url=url,
         pin=pin,
@@ -84,7 +89,7 @@ def _profile(signed_in: SignedIn, url: str, pin: str) -> Profile:
         expires=expires,
         gateway_host=host,
         gateway_port=port,
-        gateway_names=signed_in.gateway_names,
+        gateways=gateways,
         node_suffix=checked_host_name(signed_in.node_suffix),
         installation_id=checked_id(signed_in.installation_id),
     )
@@ -98,6 +103,7 @@ def _texts(signed_in: SignedIn, keys: ClientKeys, profile: Profile) -> dict[str,
         files.X509_KEY: keys.x509_private.reveal_text(),
         files.X509_CHAIN: _chain_text(signed_in.x509_chain_pem),
         files.KNOWN_HOSTS: known_hosts_text(profile, signed_in.face_authorities),
+        files.INSTALLATION_ROOT: check_root(signed_in.x509_root_pem, profile.pin or _pin_of(signed_in.x509_root_pem)),
     }
 
 
@@ -105,31 +111,36 @@ def known_hosts_text(profile: Profile, face_authorities: list[str]) -> str:
     """Whom ssh believes: the face-host authorities, for the gateways' names and for nodes behind them."""
     if not 0 < len(face_authorities) <= FACE_AUTHORITIES_MAX:
         raise BadAnswer("reading the sign-in: no authority for gateways, or too many")
-    hosts = dict.fromkeys(gateway_address(name, profile.gateway_port) for name in profile.gateway_names)
-    hosts[profile.gateway_host, profile.gateway_port] = None
+    addresses = [gateway_address(name, profile.gateway_port) for names in profile.gateways for name in names]
+    hosts = dict.fromkeys([*addresses, (profile.gateway_host, profile.gateway_port)])
     patterns = [host if port == 22 else f"[{host}]:{port}" for host, port in hosts]
-    patterns += [proven_name(profile), f"*.{profile.node_suffix}"]
+    proven = [proven_name(profile, host) for host, _ in hosts]
+    patterns += [*dict.fromkeys(proven), f"*.{profile.node_suffix}"]
     lines = [public_key_line(parse_public_key_line(authority)) for authority in face_authorities]
     return "".join(f"@cert-authority {','.join(patterns)} {line}\n" for line in lines)
 
 
-def gateway_of(url: str, gateway_names: list[str]) -> tuple[str, int]:
+def gateway_of(url: str, gateways: list[list[str]]) -> tuple[str, int]:
     """Where the door is: the host of the URL when it is a gateway's name, or when there is none yet; else the first."""
     parts = urlsplit(url)
-    if len(gateway_names) > GATEWAYS_MAX:
+    names = [name for each in gateways for name in each]
+    if len(names) > GATEWAY_NAMES_MAX:
         raise BadAnswer("reading the sign-in: it names too many gateways")
     here = checked_host_name(parts.hostname or ""), parts.port or PORT_DEFAULT
-    addresses = [gateway_address(name, here[1]) for name in gateway_names] or [here]
+    addresses = [gateway_address(name, here[1]) for name in names] or [here]
     return next((address for address in addresses if address[0] == here[0]), addresses[0])
 
 
-def proven_name(profile: Profile) -> str:
-    """The name that the gateway proves by whichever of its names one comes: the first.
+def proven_name(profile: Profile, host: str) -> str:
+    """The name that the gateway at `host` proves, by whichever of its names one comes: its first.
 
     SSH does not tell a server by which name a client came, and a certificate names one.
     """
-    names = profile.gateway_names or [profile.gateway_host]
-    return gateway_address(names[0], profile.gateway_port)[0]
+    for names in profile.gateways:
+        hosts = [gateway_address(name, profile.gateway_port)[0] for name in names]
+        if host in hosts:
+            return hosts[0]
+    return host
 
 
 def gateway_address(text: str, port_default: int) -> tuple[str, int]:
@@ -163,6 +174,11 @@ def _check_x509(signed_in: SignedIn, keys: ClientKeys) -> None:
     given = (identity.kind, identity.installation_id, identity.id, identity.sign_in_id)
     if key != keys.x509_public_der or given != expected:
         raise BadAnswer("reading the sign-in: its X.509 certificate is for somebody else, or for another key")
+
+
+def _pin_of(root_pem: str) -> str:
+    """Without a pin the root is what the authority, proven by public TLS, says."""
+    return spki_pin(x509.load_pem_x509_certificate(root_pem.encode()).public_bytes(Encoding.DER))
 
 
 def _chain_text(chain_pem: str) -> str:

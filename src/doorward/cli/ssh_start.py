@@ -11,8 +11,8 @@ import sys
 import time
 
 DOOR_FILE = "door"
-DOOR_FORMAT = "doorward-door-1"
-DOOR_LINES = 6
+DOOR_FORMAT = "doorward-door-2"
+DOOR_LINES = 7
 DOOR_BYTES_MAX = 4096
 USAGE_EXIT = 2
 NOT_SIGNED_IN_EXIT = 4
@@ -26,25 +26,30 @@ CONTROL_SOCKET_HASH = 40
 WITH_VALUE = frozenset("BbcDEeFIiJLlmOopQRSWw")
 SAID_BY_US = frozenset("Jlp")
 _LOGIN_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@+-")
+_NO_NAMES = "that is no LOGIN@NODE: there is a character in it that neither has"
 _NODE_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 # What OpenSSH would expand or take apart inside a quoted path.
 _UNQUOTABLE = frozenset('"\\$\n\r\t\0')
 
 
 class Door:
-    """When the sign-in expires (seconds since 1970), where the gateway listens, which name it proves, nodes' suffix.
+    """When the sign-in expires (seconds since 1970), where the gateway listens, which name it proves, nodes' suffix,
+    the installation's id.
 
     No dataclass: loading that module alone takes longer than starting ssh may.
     """
 
-    __slots__ = ("expires_seconds", "host", "name", "port", "suffix")
+    __slots__ = ("expires_seconds", "host", "installation", "name", "port", "suffix")
 
-    def __init__(self, expires_seconds: int, host: str, port: int, name: str, suffix: str) -> None:
+    def __init__(
+        self, expires_seconds: int, host: str, port: int, *, name: str, suffix: str, installation: str
+    ) -> None:
         self.expires_seconds = expires_seconds
         self.host = host
         self.port = port
         self.name = name
         self.suffix = suffix
+        self.installation = installation
 
 
 class CanNotStart(Exception):
@@ -89,9 +94,12 @@ def ssh_command(arguments: list[str], home: str, now_seconds: float) -> list[str
 
 def ssh_options(home: str, port: int, name: str) -> list[tuple[str, str]]:
     """What stock ssh must be told to reach a gateway that proves to be `name`; also the lines of `dw config ssh`."""
+    return [("HostKeyAlias", name), ("Port", str(port)), *trust_options(home)]
+
+
+def trust_options(home: str) -> list[tuple[str, str]]:
+    """Whom to believe, which key to show, and where shared connections meet."""
     return [
-        ("HostKeyAlias", name),
-        ("Port", str(port)),
         ("IdentityFile", quoted(f"{home}/id_ed25519")),
         ("CertificateFile", quoted(f"{home}/id_ed25519-cert.pub")),
         ("IdentitiesOnly", "yes"),
@@ -136,12 +144,19 @@ def split_arguments(arguments: list[str]) -> tuple[list[str], str, list[str]]:
 def account_on_node(destination: str, suffix: str) -> tuple[str, str]:
     """Login and node, split at the last `@`; the node with or without the suffix of nodes."""
     login, _, node = destination.rpartition("@")
-    node = node.lower().removesuffix("." + suffix)
     if not login or not node:
         raise CanNotStart("as whom? write dw ssh LOGIN@NODE", USAGE_EXIT)
-    if login[0] == "-" or not _LOGIN_CHARACTERS.issuperset(login) or not _NODE_CHARACTERS.issuperset(node):
-        raise CanNotStart("that is no LOGIN@NODE: there is a character in it that neither has", USAGE_EXIT)
-    return login, node
+    if login[0] == "-" or not _LOGIN_CHARACTERS.issuperset(login):
+        raise CanNotStart(_NO_NAMES, USAGE_EXIT)
+    return login, node_name(node, suffix)
+
+
+def node_name(text: str, suffix: str) -> str:
+    """A node's name, given with or without the suffix of nodes."""
+    node = text.lower().removesuffix("." + suffix)
+    if not node or not _NODE_CHARACTERS.issuperset(node):
+        raise CanNotStart(_NO_NAMES, USAGE_EXIT)
+    return node
 
 
 def read_door(home: str) -> Door:
@@ -156,12 +171,13 @@ def read_door(home: str) -> Door:
         os.close(descriptor)
     if len(lines) != DOOR_LINES + 1 or lines[0] != DOOR_FORMAT or not lines[1].isdigit() or not lines[3].isdigit():
         raise CanNotStart("what the last sign-in left can not be read; run dw login", NOT_SIGNED_IN_EXIT)
-    return Door(int(lines[1]), lines[2], int(lines[3]), lines[4], lines[5])
+    return Door(int(lines[1]), lines[2], int(lines[3]), name=lines[4], suffix=lines[5], installation=lines[6])
 
 
 def door_text(door: Door) -> str:
     """The file that `read_door` reads: a line for the format, and one for each part."""
-    return f"{DOOR_FORMAT}\n{door.expires_seconds}\n{door.host}\n{door.port}\n{door.name}\n{door.suffix}\n"
+    where = f"{door.host}\n{door.port}\n{door.name}\n{door.suffix}\n{door.installation}\n"
+    return f"{DOOR_FORMAT}\n{door.expires_seconds}\n{where}"
 
 
 def _destination(words: list[str]) -> tuple[str, list[str]]:

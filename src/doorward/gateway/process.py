@@ -142,7 +142,12 @@ async def _serve(
     doors = Doors(settings.doors)
     port = GatewayPort(settings, parts, faces)
     one_port = OnePort(
-        doors, parts.tasks, serve_ssh=port.serve_ssh, serve_tls=port.serve_tls, refuse_ssh=port.refuse_ssh
+        doors,
+        parts.tasks,
+        serve_ssh=port.serve_ssh,
+        serve_tls=port.serve_tls,
+        serve_ssh_in_tls=port.serve_ssh_in_tls,
+        refuse_ssh=port.refuse_ssh,
     )
     control_plane, sessions = parts.control_plane, parts.sessions
     shipper = Shipper(parts.spool, AuthoritySink(control_plane), parts.clock, report)

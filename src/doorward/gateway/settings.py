@@ -1,5 +1,7 @@
 """What a gateway is told when it starts."""
 
+import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,12 +18,14 @@ class GatewaySettings:
     """`listen`: addresses and ports that serve everything; port 0 takes a free one.
 
     `authority` is where TLS for the authority's names is passed on to, None when this gateway passes nothing on.
-    `spool` holds recordings that have not been shipped yet.
+    `spool` holds recordings that have not been shipped yet. `show_identity` loads the gateway's own certificate and key
+    into a TLS context; without it nobody comes in by TLS.
     """
 
     listen: tuple[tuple[str, int], ...]
     spool: Path
     authority: tuple[str, int] | None = None
+    show_identity: Callable[[ssl.SSLContext], None] | None = None
     doors: DoorLimits = field(default_factory=DoorLimits)
     recorder: RecorderLimits = field(default_factory=RecorderLimits)
     sessions_max: int = 10_000

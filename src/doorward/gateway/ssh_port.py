@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
+from doorward.base.errors import DoorwardError
 from doorward.gateway.parts import GatewayParts
 from doorward.gateway.settings import VERSION, GatewaySettings
 from doorward.gateway.ssh import lines
@@ -13,11 +14,12 @@ from doorward.gateway.ssh.asyncssh_internals import FAREWELL_SECONDS
 from doorward.gateway.ssh.faces import Faces
 from doorward.gateway.ssh.reception import Reception
 from doorward.gateway.ssh.session import PRINT_SECONDS
+from doorward.gateway.tls_entrance import TlsEntrance
 from doorward.net.dial import connect_tcp
 from doorward.net.doors import Visit
 from doorward.net.splice import splice
 from doorward.net.ssh_goodbye import say_goodbye
-from doorward.wire.proxy_protocol.header import Endpoint, encode_header
+from doorward.wire.proxy_protocol.header import Endpoint, encode_proven_header
 from doorward.wire.tls.client_hello import ClientHello
 
 CONNECT_SECONDS: Final = 5.0
@@ -32,6 +34,7 @@ class GatewayPort:
         self._settings = settings
         self._parts = parts
         self._reception = Reception(parts, faces)
+        self._tls = TlsEntrance(parts, settings.show_identity)
 
     def serve_ssh(self, sock: socket.socket, address: str, visit: Visit) -> None:
         """Take an SSH connection over."""
@@ -62,10 +65,24 @@ class GatewayPort:
             authority = await connect_tcp(*target)
         local = sock.getsockname()
         remote = sock.getpeername()
-        header = encode_header(Endpoint(address, int(remote[1])), Endpoint(str(local[0]), int(local[1])))
+        source, destination = Endpoint(address, int(remote[1])), Endpoint(str(local[0]), int(local[1]))
+        header = encode_proven_header(source, destination, self._parts.trust.splice_key)
         with contextlib.suppress(OSError):
             await asyncio.get_running_loop().sock_sendall(authority, header)
         await splice(sock, authority, idle_seconds=self._settings.splice_idle_seconds)
+
+    async def serve_ssh_in_tls(self, sock: socket.socket, address: str, visit: Visit, hello: ClientHello) -> None:
+        """Take a TLS connection over that carries SSH to the node in its name."""
+        try:
+            async with self._tls.arrival(sock, hello) as arrival:
+                make = await self._reception.under_nodes_name(arrival.face, arrival.user_id, address)
+                arrival.hand_over(lambda: make(_proved(visit), visit.leave))
+        except (OSError, TimeoutError, DoorwardError):
+            # Broke off, too slow, or somebody whom we do not know: nothing is written of who has not proven anything.
+            visit.leave()
+        except asyncio.CancelledError:
+            visit.leave()
+            raise
 
     async def close(self) -> None:
         """Let those leave who have been told why, then end what is left."""

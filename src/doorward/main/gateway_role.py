@@ -38,7 +38,10 @@ async def run(directory: Path) -> None:
     spool = directory / "spool"
     make_private_directory(spool)
     settings = GatewaySettings(
-        listen=tuple((one.host, one.port) for one in listen), spool=spool, authority=(authority.host, authority.port)
+        listen=tuple((one.host, one.port) for one in listen),
+        spool=spool,
+        authority=(authority.host, authority.port),
+        show_identity=lambda shown: load_into(shown, read_identity(identity_file), identity_file),
     )
     loop = asyncio.get_running_loop()
     async with HttpControlPlane(f"https://{authority}", context, server_name=SERVER_NAME) as control_plane:

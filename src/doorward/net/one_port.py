@@ -18,6 +18,8 @@ from doorward.wire.errors import RemoteProtocolError
 from doorward.wire.tls.client_hello import HANDSHAKE_RECORD, ClientHello, NeedBytes, parse_client_hello
 
 SSH_START: Final = b"SSH-"
+SSH_IN_TLS: Final = "doorward-ssh"
+"""What a client offers by ALPN whose TLS carries SSH."""
 
 SshHandler = Callable[[socket.socket, str, Visit], None]
 TlsHandler = Callable[[socket.socket, str, Visit, ClientHello], Coroutine[Any, Any, None]]
@@ -27,17 +29,25 @@ Refuser = Callable[[socket.socket], Coroutine[Any, Any, None]]
 class OnePort:
     """What becomes of accepted sockets.
 
-    `serve_ssh` takes the socket over; `serve_tls` is awaited; `refuse_ssh` says that there is no room. Each closes the
-    socket and lets the visit leave when it is done.
+    `serve_ssh` and `serve_ssh_in_tls` take the socket over; `serve_tls` is awaited; `refuse_ssh` says that there is no
+    room. Each closes the socket and lets the visit leave when it is done.
     """
 
     def __init__(
-        self, doors: Doors, tasks: Tasks, *, serve_ssh: SshHandler, serve_tls: TlsHandler, refuse_ssh: Refuser
+        self,
+        doors: Doors,
+        tasks: Tasks,
+        *,
+        serve_ssh: SshHandler,
+        serve_tls: TlsHandler,
+        serve_ssh_in_tls: TlsHandler,
+        refuse_ssh: Refuser,
     ) -> None:
         self._doors = doors
         self._tasks = tasks
         self._serve_ssh = serve_ssh
         self._serve_tls = serve_tls
+        self._serve_ssh_in_tls = serve_ssh_in_tls
         self._refuse_ssh = refuse_ssh
 
     async def serve(self, listener: socket.socket) -> None:
@@ -71,6 +81,12 @@ class OnePort:
         if hello is None:
             visit.leave()
             sock.close()
+        elif isinstance(hello, ClientHello) and SSH_IN_TLS in hello.protocols:
+            if visit.spoke():
+                await self._serve_ssh_in_tls(sock, address, visit, hello)
+            else:
+                visit.leave()
+                sock.close()
         elif isinstance(hello, ClientHello):
             await self._greet_tls(sock, address, visit, hello)
         elif visit.spoke():

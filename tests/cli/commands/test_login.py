@@ -21,6 +21,7 @@ from tests.support.stub_authority import (
     problem,
 )
 
+from doorward.api.bodies.sign_ins import GatewayNames
 from doorward.base.errors import Invalid
 from doorward.cli.commands.login import checked_url
 from doorward.cli.keep import SIGN_IN_FILES
@@ -151,6 +152,8 @@ def test_a_short_password_is_refused_before_it_is_sent(dw: CommandLine, stub: St
     [
         {"ssh_certificate": "ssh-ed25519 AAAA"},
         {"x509_chain_pem": "nothing"},
+        {"x509_root_pem": "nothing"},
+        {"x509_root_pem": pem(Installation().root.certificate)},
         {"user_id": "a" * 26},
         {"sign_in_id": "a" * 26},
         {"installation_id": "a" * 26},
@@ -158,9 +161,9 @@ def test_a_short_password_is_refused_before_it_is_sent(dw: CommandLine, stub: St
         {"node_suffix": "*"},
         {"face_authorities": []},
         {"face_authorities": ["ssh-ed25519 AAAA\n* ssh-ed25519 BBBB"]},
-        {"gateway_names": ["good.example,*"]},
-        {"gateway_names": ["-oProxyCommand=evil"]},
-        {"gateway_names": ["a b"]},
+        {"gateways": [GatewayNames(["good.example,*"])]},
+        {"gateways": [GatewayNames(["-oProxyCommand=evil"])]},
+        {"gateways": [GatewayNames(["a b"])]},
         {"expires": "2026-01-01T00:00:00"},
         {"expires": "soon"},
     ],

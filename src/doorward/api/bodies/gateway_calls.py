@@ -168,7 +168,10 @@ class WatchMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GatewayTrust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a gateway needs to check users: the user-SSH authorities' public key blobs, and its own names."""
+    """What a gateway needs to check users: the user-SSH authorities' public key blobs, and its own names.
+
+    `user_x509_authorities` are the DER certificates of the users' intermediates, for those who come by TLS.
+    """
 
     installation_id: Text
     gateway_id: Text
@@ -176,6 +179,9 @@ class GatewayTrust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     names: list[Text]
     authority_names: list[Text]
     node_suffix: Text
+    splice_key: Blob = b""
+    """Proves the PROXY header that goes ahead of TLS which is passed on to the authority; empty: nothing is believed."""
+    user_x509_authorities: list[Blob] = []
 
 
 class RecordingSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

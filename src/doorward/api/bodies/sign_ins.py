@@ -56,6 +56,12 @@ class SignInWithPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     client: Client = ""
 
 
+class GatewayNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Under which names one gateway can be reached. It proves the first, whichever of them one comes by."""
+
+    names: list[str]
+
+
 class SignedIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the client keeps: certificates, whom to trust, and where the door is.
 
@@ -71,7 +77,7 @@ class SignedIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     x509_chain_pem: str
     x509_root_pem: str
     face_authorities: list[str]
-    gateway_names: list[str]
+    gateways: list[GatewayNames]
     node_suffix: str
     installation_id: str
 

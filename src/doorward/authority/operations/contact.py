@@ -42,6 +42,8 @@ async def gateway_trust(services: Services, caller: GatewayCaller) -> GatewayTru
         names=list(await services.store.read(work)),
         authority_names=list(services.names),
         node_suffix=services.node_suffix,
+        splice_key=services.splice_key,
+        user_x509_authorities=list(services.keys.x509_user),
     )
 
 

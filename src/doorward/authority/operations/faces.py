@@ -3,7 +3,6 @@
 Minted for unknown names exactly as for known ones, so that nobody learns from it which nodes exist.
 """
 
-import re
 from typing import Final
 
 from doorward.api.bodies.gateway_calls import Faces, MintFaces
@@ -11,9 +10,9 @@ from doorward.authority.callers import GatewayCaller
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
 from doorward.base.errors import Missing, Refused
+from doorward.domain.certificates.face_names import node_in_face
 
 FACE_SECONDS: Final = 600.0
-_NODE_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
 class NotItsName(Refused):
@@ -24,14 +23,7 @@ class NotItsName(Refused):
 
 def may_show(name: str, own_names: frozenset[str], node_suffix: str) -> bool:
     """Whether a gateway with these names may show `name`."""
-    return name in own_names or node_of_face(name, node_suffix) is not None
-
-
-def node_of_face(name: str, node_suffix: str) -> str | None:
-    """The node in `<node>.<suffix>`, known or not; None for any other name."""
-    label, dot, suffix = name.partition(".")
-    is_node = bool(dot) and suffix == node_suffix and _NODE_NAME.fullmatch(label) is not None
-    return label if is_node else None
+    return name in own_names or node_in_face(name, node_suffix) is not None
 
 
 async def mint_faces(services: Services, caller: GatewayCaller, wanted: MintFaces) -> Faces:

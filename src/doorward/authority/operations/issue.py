@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import load_pem_x509_csr
 
-from doorward.api.bodies.sign_ins import Keys, SignedIn
+from doorward.api.bodies.sign_ins import GatewayNames, Keys, SignedIn
 from doorward.api.signer.messages import SignedSsh
 from doorward.authority.callers import Peer
 from doorward.authority.ports import StoredResource, Transaction
@@ -78,7 +78,7 @@ async def issue(
         user_id=user_id, sign_in_id=identity, public_key=keys.x509, lifetime=proven.length
     )
 
-    def work(tx: Transaction) -> tuple[datetime, list[str]]:
+    def work(tx: Transaction) -> tuple[datetime, list[GatewayNames]]:
         spend(tx)
         sign_in = SignIn(
             id=identity,
@@ -95,10 +95,9 @@ async def issue(
         if then is not None:
             then(tx, sign_in)
         tx.events.append(_event(services, tx, proven, sign_in, ssh))
-        names = [name for gateway in tx.gateways.list() if not gateway.disabled for name in gateway.names]
-        return sign_in.expires, list(dict.fromkeys(names))
+        return sign_in.expires, [GatewayNames([*one.names]) for one in tx.gateways.list() if not one.disabled]
 
-    expires, names = await services.store.write(work)
+    expires, gateways = await services.store.write(work)
     chain = to_pem(tls.certificate) + to_pem(tls.intermediate)
     return SignedIn(
         user_id=user_id,
@@ -109,7 +108,7 @@ async def issue(
         x509_chain_pem=chain,
         x509_root_pem=to_pem(services.keys.x509_root),
         face_authorities=[public_key_line(blob) for blob in services.keys.face_host],
-        gateway_names=names,
+        gateways=gateways,
         node_suffix=services.node_suffix,
         installation_id=services.installation_id,
     )

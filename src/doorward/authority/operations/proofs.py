@@ -14,12 +14,12 @@ from typing import Final
 from doorward.api.bodies.gateway_calls import OpenJump, OpenSession, Proof
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.noting import note
-from doorward.authority.operations.faces import node_of_face
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
 from doorward.base.errors import Refused
 from doorward.domain.audit.event import Actor, Subjects
 from doorward.domain.audit.events_machines import PROOF_FAILED
+from doorward.domain.certificates.face_names import node_in_face
 from doorward.domain.certificates.proof import ProvenSignIn, check_sign_in_proof
 from doorward.domain.certificates.refusals import CertificateExpired
 from doorward.domain.certificates.ssh_check import FaceIdentity, UserIdentity, check_face_certificate
@@ -173,7 +173,7 @@ def _session_place(
     _check_gateway(face, caller)
     if face.name in names and has_node and kind is HOSTBOUND:
         return _Place(kind, *split_user_name(proven.user_name))
-    node = None if face.name in names else node_of_face(face.name, services.node_suffix)
+    node = None if face.name in names else node_in_face(face.name, services.node_suffix)
     if node is None or has_node:
         raise BadProof("opening a session: user name and face do not say one account on one node")
     return _Place(kind, *split_user_name(f"{proven.user_name}@{node}"))

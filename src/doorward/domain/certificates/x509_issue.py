@@ -1,7 +1,8 @@
 """X.509 certificates of one installation: a root, an intermediate per kind, and what these issue.
 
 The root and the authority's chain are ECDSA P-256, since browsers take no Ed25519; users' and gateways' intermediates
-are Ed25519. Users and gateways are TLS clients and nothing else, the authority is a TLS server and nothing else.
+are Ed25519. Users are TLS clients and nothing else, the authority is a TLS server and nothing else. Gateways are the
+authority's clients and users' servers (ADR 0024); their certificates hold no DNS name, so that none passes for a host.
 """
 
 import ipaddress
@@ -34,9 +35,9 @@ X509_LIFETIMES: Final = {
     X509Kind.AUTHORITY: Lifetime(timedelta(days=30), timedelta(days=90)),
 }
 _USAGE: Final = {
-    X509Kind.USER: ExtendedKeyUsageOID.CLIENT_AUTH,
-    X509Kind.GATEWAY: ExtendedKeyUsageOID.CLIENT_AUTH,
-    X509Kind.AUTHORITY: ExtendedKeyUsageOID.SERVER_AUTH,
+    X509Kind.USER: (ExtendedKeyUsageOID.CLIENT_AUTH,),
+    X509Kind.GATEWAY: (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH),
+    X509Kind.AUTHORITY: (ExtendedKeyUsageOID.SERVER_AUTH,),
 }
 
 AuthorityPrivateKey = Ed25519PrivateKey | ec.EllipticCurvePrivateKey
@@ -81,7 +82,7 @@ def issue_intermediate(
         .serial_number(serial)
         .not_valid_before(now - BEFORE)
         .not_valid_after(min(now + INTERMEDIATE_LIFETIME, root.certificate.not_valid_after_utc))
-        .add_extension(x509.ExtendedKeyUsage([_USAGE[kind]]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(_USAGE[kind]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root.key.public_key()), critical=False)
         .sign(root.key, _digest_of(root.key))
     )
@@ -208,7 +209,7 @@ def _issue_leaf(
         .not_valid_after(min(ends, issuer.certificate.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([_USAGE[kind]]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(_USAGE[kind]), critical=False)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False)
