@@ -7,14 +7,15 @@ from hypothesis import strategies as st
 from doorward.domain.access.obligations import Obligations
 from doorward.domain.recording.frames import Exited, Resized, Signalled
 from doorward.domain.recording.levels import Content, RecordingLevel, StreamKind
-from doorward.gateway.relays.ssh import Answer, ChannelRelay, Forward, Refuse, SshRelay
+from doorward.gateway.relays.ssh import ChannelRelay, SshRelay
 from doorward.gateway.relays.ssh_tables import (
-    CHANNEL_KINDS,
     CHANNELS_MAX,
     COMMAND_BYTES_MAX,
     ENVIRONMENT_COUNT_MAX,
-    GLOBAL_REQUESTS,
+    FROM_NODES,
+    NEVER_OFFERED,
 )
+from doorward.gateway.relays.verdicts import Answer, Forward, Refuse
 from doorward.wire.ssh.fields import encode_string, encode_uint32
 
 ALL = Obligations(
@@ -34,7 +35,7 @@ def env(name: bytes, value: bytes) -> bytes:
     return encode_string(name) + encode_string(value)
 
 
-@pytest.mark.parametrize("kind", [*(kind for kind in CHANNEL_KINDS if kind != b"session"), b"", b"no-such", b"\xff"])
+@pytest.mark.parametrize("kind", [*NEVER_OFFERED, *FROM_NODES, b"", b"no-such", b"\xff"])
 def test_every_channel_but_a_session_is_refused_with_a_line_even_when_roles_would_allow_it(kind: bytes) -> None:
     refused = SshRelay(ALL, RecordingLevel.NONE).channel_requested(kind)
     assert isinstance(refused, Refuse)
@@ -53,14 +54,13 @@ def test_channels_are_limited_and_come_back() -> None:
 
 def test_no_more_sessions_means_it() -> None:
     relay = SshRelay(ALL, RecordingLevel.OUTPUT)
-    assert relay.global_request(b"no-more-sessions@openssh.com") == Answer(ok=True)
+    assert relay.global_request(b"no-more-sessions@openssh.com")
     assert isinstance(relay.channel_requested(b"session"), Refuse)
 
 
-@pytest.mark.parametrize("name", [*GLOBAL_REQUESTS, b"no-such", b""])
-def test_no_global_request_but_that_one_is_granted(name: bytes) -> None:
-    verdict = SshRelay(ALL, RecordingLevel.NONE).global_request(name)
-    assert isinstance(verdict, Refuse) or verdict.ok == (name == b"no-more-sessions@openssh.com")
+@pytest.mark.parametrize("name", [b"keepalive@openssh.com", b"hostkeys-prove-00@openssh.com", b"no-such", b""])
+def test_no_other_global_request_is_granted(name: bytes) -> None:
+    assert not SshRelay(ALL, RecordingLevel.NONE).global_request(name)
 
 
 def test_a_shell_with_a_terminal_is_opened_resized_and_ended() -> None:
@@ -161,9 +161,26 @@ def test_variables_are_counted_and_come_before_the_command() -> None:
     assert late.from_user(b"env", env(b"LANG", b"C")) == Answer(ok=False)
 
 
-@pytest.mark.parametrize("name", [b"x11-req", b"auth-agent-req@openssh.com", b"no-such-request", b""])
+@pytest.mark.parametrize("name", [b"x11-req", b"no-such-request", b""])
 def test_other_requests_are_refused(name: bytes) -> None:
     assert isinstance(channel().from_user(name, b""), Refuse)
+
+
+def test_x11_is_refused_with_a_line_whatever_roles_say() -> None:
+    refused = channel(ALL, RecordingLevel.NONE).from_user(b"x11-req", b"")
+    assert refused == Refuse("doorward: X11 forwarding is not offered by this gateway", "x11")
+
+
+AGENT_LINE = "doorward: your access does not include agent forwarding"
+
+
+def test_an_agent_is_offered_to_the_node_only_when_the_role_allows_it() -> None:
+    name = b"auth-agent-req@openssh.com"
+    assert channel().from_user(name, b"") == Forward()
+    refused = channel(Obligations(forward_agent=False)).from_user(name, b"")
+    assert refused == Refuse(AGENT_LINE, "agent")
+    assert isinstance(channel(level=RecordingLevel.STRICT).from_user(name, b""), Refuse)
+    assert isinstance(channel().from_user(name, b"more"), Refuse)
 
 
 def test_nothing_happens_to_what_has_not_begun() -> None:

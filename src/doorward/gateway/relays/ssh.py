@@ -6,15 +6,17 @@ here: `gateway.ssh.pump` carries them, recording as `coverage` of the stream say
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from doorward.domain.access.obligations import Obligations
-from doorward.domain.recording.frames import Body, Exited, Resized, Signalled, StreamOpened
-from doorward.domain.recording.levels import Coverage, RecordingLevel, StreamKind, coverage
+from doorward.domain.recording.frames import Exited, Resized, Signalled, StreamOpened
+from doorward.domain.recording.levels import RecordingLevel, StreamKind, coverage
 from doorward.gateway.relays import ssh_tables as tables
 from doorward.gateway.relays.commands import copies_files
-from doorward.gateway.relays.ssh_tables import LINES
+from doorward.gateway.relays.forwards import ForwardRules
+from doorward.gateway.relays.ssh_tables import LINES, REFUSED_FORWARDS
+from doorward.gateway.relays.verdicts import Answer, Forward, Open, Refuse, Verdict
 from doorward.wire.errors import RemoteProtocolError
 from doorward.wire.ssh.fields import FieldReader
 
@@ -23,92 +25,50 @@ REFUSED_STATUS: Final = 126
 """What shells answer for a command that may not be run; 255 would mean that the connection failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
-    """The stream begins: record `body` first; from then on bytes flow as `covered` says."""
-
-    body: StreamOpened
-    covered: Coverage
-
-
-@dataclass(frozen=True, slots=True)
-class Forward:
-    """Pass the request on unchanged, after `opens` or `record` has been stored."""
-
-    opens: Open | None = None
-    record: Body | None = None
-    is_end: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Answer no. `line` goes to the channel's stderr; `kind` and `asked` into the audit note, when `kind` is set.
-
-    `ends` the channel: what it was opened for is refused. Clients drop what they were told as soon as they read that a
-    shell or command failed to start, so it is made to look like a command that says the line and exits.
-    """
-
-    line: str = ""
-    kind: str = ""
-    asked: str = ""
-    ends: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Answered here, nothing is passed on."""
-
-    ok: bool
-
-
-Verdict = Forward | Refuse | Answer
-
-
 class SshRelay:
     """One connection to one node: what it may open."""
 
     def __init__(self, obligations: Obligations, level: RecordingLevel) -> None:
         self._obligations = obligations
         self._level = level
+        self.forwards: Final = ForwardRules(obligations, level)
         self._channels = 0
         self._sessions_closed = False
 
     def channel_requested(self, kind: bytes) -> "ChannelRelay | Refuse":
-        """A channel is wanted; call `channel_gone` when one that was granted ends."""
-        if kind not in tables.CHANNEL_KINDS:
+        """A channel other than a forward is wanted; call `channel_gone` when one that was granted ends."""
+        if kind in tables.NEVER_OFFERED:
+            never = tables.NEVER_OFFERED[kind]
+            return Refuse(_not_offered(never), never.value, _shown(kind))
+        if kind != tables.SESSION:
             return Refuse(LINES.channel, "unknown", _shown(kind))
-        forward = tables.CHANNEL_KINDS[kind]
-        if forward is not None:
-            return Refuse(_not_offered(forward), forward.value, _shown(kind))
         if self._sessions_closed:
             return Refuse(LINES.request, "session", "after no-more-sessions")
         if self._channels >= tables.CHANNELS_MAX:
             return Refuse(LINES.channels, "session", "too many channels")
         self._channels += 1
-        return ChannelRelay(self._obligations, self._level)
+        return ChannelRelay(self._obligations, self._level, self.forwards)
 
     def channel_gone(self) -> None:
         """A channel has ended."""
         self._channels -= 1
 
-    def global_request(self, name: bytes) -> Answer | Refuse:
-        """A request that concerns the whole connection."""
+    def global_request(self, name: bytes) -> bool:
+        """A request that concerns the whole connection and no forward."""
         if name == tables.NO_MORE_SESSIONS:
             self._sessions_closed = True
-            return Answer(ok=True)
-        if name not in tables.GLOBAL_REQUESTS:
-            return Answer(ok=False)
-        forward = tables.GLOBAL_REQUESTS[name]
+            return True
         # RFC 4254 section 4: any answer to a keepalive will do, and a refusal is what sshd gives.
-        return Answer(ok=False) if forward is None else Refuse(_not_offered(forward), forward.value, _shown(name))
+        return False
 
 
 class ChannelRelay:
     """One session channel: what it may run, and what its requests mean."""
 
-    def __init__(self, obligations: Obligations, level: RecordingLevel) -> None:
+    def __init__(self, obligations: Obligations, level: RecordingLevel, forwards: ForwardRules) -> None:
         self._obligations = obligations
         self._level = level
+        self._forwards = forwards
         self._terminal: tuple[str, int, int] | None = None
         self._started = False
         self._ended = False
@@ -227,8 +187,9 @@ class ChannelRelay:
     def _x11(self, _reader: FieldReader) -> Verdict:
         return Refuse(_not_offered(StreamKind.X11), StreamKind.X11.value)
 
-    def _agent(self, _reader: FieldReader) -> Verdict:
-        return Refuse(_not_offered(StreamKind.AGENT), StreamKind.AGENT.value)
+    def _agent(self, reader: FieldReader) -> Verdict:
+        reader.expect_end()
+        return self._forwards.agent_asked() or Forward()
 
     def _exit_status(self, reader: FieldReader) -> Verdict:
         status = reader.uint32()
@@ -274,7 +235,7 @@ _NODE_REQUESTS: Final[dict[bytes, _Rule]] = {
 
 
 def _not_offered(kind: StreamKind) -> str:
-    return f"doorward: {tables.REFUSED_FORWARDS.get(kind, kind.value)} is not offered by this gateway"
+    return f"doorward: {REFUSED_FORWARDS.get(kind, kind.value)} is not offered by this gateway"
 
 
 def _shown(raw: bytes) -> str:

@@ -6,26 +6,25 @@ from typing import Final
 
 from doorward.domain.recording.levels import StreamKind
 
-CHANNEL_KINDS: Final = {
-    b"session": None,
+SESSION: Final = b"session"
+NEVER_OFFERED: Final = {b"x11": StreamKind.X11, b"tun@openssh.com": StreamKind.TUN}
+FROM_USERS: Final = {
     b"direct-tcpip": StreamKind.LOCAL_FORWARD,
     b"direct-streamlocal@openssh.com": StreamKind.UNIX_FORWARD,
-    b"tun@openssh.com": StreamKind.TUN,
-    b"x11": StreamKind.X11,
+}
+"""Type of channel that a user's client may open beside sessions -> the stream that it is."""
+FROM_NODES: Final = {
+    b"forwarded-tcpip": StreamKind.REMOTE_FORWARD,
+    b"forwarded-streamlocal@openssh.com": StreamKind.REMOTE_FORWARD,
     b"auth-agent@openssh.com": StreamKind.AGENT,
 }
-"""Type of channel -> the stream that it would be; a session's kind shows only in its requests."""
+"""Type of channel that a node may open, after it was asked to."""
 
-KEEPALIVE: Final = b"keepalive@openssh.com"
 NO_MORE_SESSIONS: Final = b"no-more-sessions@openssh.com"
-GLOBAL_REQUESTS: Final = {
-    KEEPALIVE: None,
-    NO_MORE_SESSIONS: None,
-    b"tcpip-forward": StreamKind.REMOTE_FORWARD,
-    b"cancel-tcpip-forward": None,
-    b"streamlocal-forward@openssh.com": StreamKind.REMOTE_FORWARD,
-    b"cancel-streamlocal-forward@openssh.com": None,
-    b"hostkeys-prove-00@openssh.com": None,
+LISTEN: Final = frozenset({b"tcpip-forward", b"streamlocal-forward@openssh.com"})
+CANCEL: Final = {
+    b"cancel-tcpip-forward": b"tcpip-forward",
+    b"cancel-streamlocal-forward@openssh.com": b"streamlocal-forward@openssh.com",
 }
 
 SUBSYSTEMS: Final = {b"sftp": StreamKind.SFTP}
@@ -42,6 +41,13 @@ TERMINAL_MODES_BYTES_MAX: Final = 2048
 REQUEST_BYTES_MAX: Final = 256 * 1024
 CHANNELS_MAX: Final = 64
 """On one connection at once; sshd's own default (MaxSessions) is 10."""
+
+FORWARDS_MAX: Final = 256
+"""Forwarded connections at once in one session."""
+LISTENERS_MAX: Final = 64
+"""Ports and sockets at once that a node listens on for one session."""
+HOST: Final = re.compile(rb"[\x21-\x7e]{0,255}")
+SOCKET_PATH_BYTES_MAX: Final = 4096
 
 REFUSED_FORWARDS: Final = {
     StreamKind.LOCAL_FORWARD: "port forwarding",
@@ -66,6 +72,9 @@ class Lines:
     malformed: str = "doorward: a request that can not be read"
     channels: str = f"doorward: at most {CHANNELS_MAX} channels on one connection"
     channel: str = "doorward: this type of channel is not offered"
+    forwards: str = f"doorward: at most {FORWARDS_MAX} forwarded connections at once"
+    listeners: str = f"doorward: at most {LISTENERS_MAX} forwarded ports at once"
+    unasked: str = "doorward: nothing was asked for that this could be"
     request: str = "doorward: this request is not offered"
 
 

@@ -52,6 +52,10 @@ FAREWELL_SECONDS: Final = 1.0
 """How long a peer may take to read why it was disconnected."""
 GLOBAL_REQUESTS_WAITING_MAX: Final = 256
 """Global requests of one peer that wait for their answer."""
+OPEN_PROHIBITED: Final = 1
+OPEN_CONNECT_FAILED: Final = 2
+OPEN_RESOURCE_SHORTAGE: Final = 4
+"""Why a channel was not opened (RFC 4254 section 5.1)."""
 EXTENSION_HOSTBOUND: Final = b"publickey-hostbound@openssh.com"
 
 GlobalAnswer = bytes | None
@@ -62,7 +66,7 @@ GlobalVerdict = bool | Callable[[], Awaitable[GlobalAnswer]]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No, with the line that the peer may see; `code` as in RFC 4254 section 5.1."""
+    """No, with the line that the peer may see; `code` is one of OPEN_*."""
 
     line: str
     code: int = 1
@@ -141,7 +145,8 @@ class _OwnedConnection(SSHConnection):
         if transport is not None and not self._is_leaving:
             self._send_disconnect(code, line, "")
             self._is_leaving = True
-            transport.write_eof()
+            if transport.can_write_eof():  # TLS can not, and needs not: the peer leaves on reading why
+                transport.write_eof()
             transport.resume_reading()
             self._loop.call_later(FAREWELL_SECONDS, transport.abort)
 

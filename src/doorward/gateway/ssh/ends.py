@@ -45,6 +45,25 @@ class Carrier(Protocol):
         ...
 
 
+class Live(Protocol):
+    """A channel that is carried through, as its session sees it."""
+
+    @property
+    def user(self) -> "UserEnd": ...
+    @property
+    def node(self) -> "NodeEnd": ...
+    def dismiss(self, line: str) -> None:
+        """End it now, for the user after a last line where there is somebody to read it."""
+        ...
+
+    def stop(self) -> None:
+        """Nothing more passes."""
+        ...
+
+    def hold(self, why: Hold) -> None: ...
+    def go_on(self, why: Hold) -> None: ...
+
+
 class End:
     """What both ends share. asyncssh calls these; none of them raises.
 

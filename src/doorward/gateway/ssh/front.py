@@ -22,7 +22,7 @@ from doorward.gateway.recorder.failures import RecorderFailed
 from doorward.gateway.reports import SessionReports
 from doorward.gateway.ssh import lines
 from doorward.gateway.ssh.asyncssh_channels import ChannelEnd
-from doorward.gateway.ssh.asyncssh_internals import Refusal, UserConnection
+from doorward.gateway.ssh.asyncssh_internals import GlobalVerdict, Refusal, UserConnection
 from doorward.gateway.ssh.jump import Jump, MakeInside
 from doorward.gateway.ssh.keys import MemoryKey
 from doorward.gateway.ssh.session import DISCONNECT_BY_APPLICATION, SshSession
@@ -229,11 +229,11 @@ class UserFront:
         """A channel is wanted."""
         if self._jump is not None:
             return self._jump.channel_requested(kind, data)
-        return Refusal(lines.OVER) if self._session is None else self._session.channel_requested(kind)
+        return Refusal(lines.OVER) if self._session is None else self._session.channel_requested(kind, data)
 
-    def global_request_received(self, name: bytes, data: bytes) -> bool:
+    def global_request_received(self, name: bytes, data: bytes) -> GlobalVerdict:
         """A request for the whole connection."""
-        return False if self._session is None else self._session.global_request(name)
+        return False if self._session is None else self._session.global_request(name, data)
 
     def connection_ready(self) -> None:
         """asyncssh: the user is signed in."""

@@ -18,9 +18,9 @@ from doorward.base.terminal_text import for_terminal
 from doorward.gateway.parts import GatewayParts
 from doorward.gateway.ssh import lines
 from doorward.gateway.ssh.asyncssh_channels import ChannelEnd
-from doorward.gateway.ssh.asyncssh_internals import Refusal, UserConnection
+from doorward.gateway.ssh.asyncssh_internals import OPEN_CONNECT_FAILED, OPEN_PROHIBITED, Refusal, UserConnection
 from doorward.gateway.ssh.carried import Block, CarriedConnection
-from doorward.gateway.ssh.session import DISCONNECT_BY_APPLICATION, OPEN_CONNECT_FAILED, OPEN_PROHIBITED
+from doorward.gateway.ssh.session import DISCONNECT_BY_APPLICATION
 from doorward.wire.errors import RemoteProtocolError
 from doorward.wire.ssh.fields import FieldReader
 

@@ -64,12 +64,14 @@ class NodeLink:
         clock: Clock,
         on_gone: Callable[[Exception | None], None],
         on_blocked: Callable[[bool], None],
+        on_channel: Callable[[bytes, bytes], Refusal | Callable[[], Awaitable[ChannelEnd]]],
     ) -> None:
         self._plan = plan
         self._key = key
         self._clock = clock
         self._on_gone = on_gone
         self._on_blocked = on_blocked
+        self._on_channel = on_channel
         self._shown_host_key = b""
         self.verified_by = ""
 
@@ -176,8 +178,8 @@ class NodeLink:
         """Nodes do not sign in to us."""
 
     def channel_requested(self, kind: bytes, data: bytes) -> Refusal | Callable[[], Awaitable[ChannelEnd]]:
-        """Nothing that a node could open towards us was asked for."""
-        return Refusal("doorward: nothing was asked for that this could be")
+        """The session knows what was asked for."""
+        return self._on_channel(kind, data)
 
     def global_request_received(self, name: bytes, data: bytes) -> bool:
         """Keepalives take any answer; all else is refused."""

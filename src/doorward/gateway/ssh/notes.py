@@ -8,8 +8,9 @@ from doorward.domain.recording import frames
 from doorward.domain.recording.frames import Exited, Header, StreamClosed, StreamOpened
 from doorward.domain.recording.levels import StreamKind
 from doorward.gateway.parts import GatewayParts
+from doorward.gateway.relays.forwards import Place
 from doorward.gateway.relays.sftp_tables import PATH_BYTES_MAX
-from doorward.gateway.relays.ssh import Refuse
+from doorward.gateway.relays.verdicts import Refuse
 
 _FORWARDS = frozenset(
     kind.value for kind in StreamKind if kind not in (StreamKind.SHELL, StreamKind.EXEC, StreamKind.SFTP)
@@ -33,7 +34,9 @@ def header(plan: SessionPlan, parts: GatewayParts) -> Header:
 
 
 def stream_opened(stream: int, body: StreamOpened) -> Note:
-    """`stream.opened`."""
+    """`stream.opened`, or `forward.opened`."""
+    if body.kind.value in _FORWARDS:
+        return Note("forward.opened", {"kind": body.kind.value, "stream": stream, "destination": body.destination})
     fields: dict[str, Any] = {
         "kind": body.kind.value,
         "stream": stream,
@@ -60,6 +63,12 @@ def stream_closed(stream: int, kind: str, exited: Exited | None, closed: StreamC
     return Note("stream.closed", fields)
 
 
+def listening(place: Place) -> Note:
+    """`forward.opened`: a node listens for the user."""
+    fields: dict[str, Any] = {"kind": StreamKind.REMOTE_FORWARD.value, "destination": place.text}
+    return Note("forward.opened", {**fields, "port": place.port} if place.port else fields)
+
+
 def file_operated(stream: int, operation: str, note: frames.Note) -> Note:
     """`sftp.operation`."""
     fields: dict[str, Any] = {"operation": operation, "stream": stream, "result": note.result, "bytes": note.size}
@@ -81,5 +90,5 @@ def refused(verdict: Refuse) -> Note:
     """`forward.refused` or `channel.refused`."""
     reason = verdict.line.removeprefix("doorward: ") or "not offered"
     if verdict.kind in _FORWARDS:
-        return Note("forward.refused", {"kind": verdict.kind, "reason": reason})
+        return Note("forward.refused", {"kind": verdict.kind, "reason": reason, "destination": verdict.asked})
     return Note("channel.refused", {"kind": verdict.kind, "reason": reason, "asked": verdict.asked})

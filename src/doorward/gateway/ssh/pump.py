@@ -12,7 +12,8 @@ from doorward.base.errors import DoorwardError
 from doorward.domain.recording.frames import FrameType, StreamClosed
 from doorward.domain.recording.levels import Content, RecordingLevel
 from doorward.gateway.relays.sftp import SftpRelay
-from doorward.gateway.relays.ssh import REFUSED_STATUS, ChannelRelay, Forward, Open, Refuse
+from doorward.gateway.relays.ssh import REFUSED_STATUS, ChannelRelay
+from doorward.gateway.relays.verdicts import Forward, Open, Refuse
 from doorward.gateway.ssh.ends import End, Hold, NodeEnd, UserEnd
 from doorward.gateway.ssh.sftp_stream import FileHost, SftpStream
 from doorward.wire.ssh.fields import encode_uint32
@@ -34,6 +35,10 @@ class ChannelHost(FileHost, Protocol):
 
     def user_acted(self) -> None:
         """The user did something: the idle clock starts anew."""
+        ...
+
+    def lines_for_user(self) -> list[str]:
+        """Lines that wait for a channel on which they can be shown; they count as told."""
         ...
 
     def node_end_closed(self) -> None:
@@ -205,7 +210,10 @@ class Pump:
             self.node.write_eof()
 
     def end_made(self, made: End) -> None:
-        """Nothing waits for it: before a request that starts something, nothing passes."""
+        """The user can read: say what could not be said anywhere else."""
+        if made is self.user:
+            for line in self._host.lines_for_user():
+                self.tell(line)
 
     def end_closed(self, closed: End) -> None:
         """One side's channel is gone: so will be the other's, after what is still on its way."""

@@ -11,7 +11,7 @@ from doorward.domain.recording.levels import RecordingLevel
 from doorward.gateway.recorder.failures import RecorderFailed
 from doorward.gateway.recorder.recorder import Recorder
 from doorward.gateway.recorder.spool import Spool
-from doorward.gateway.relays.ssh import Open
+from doorward.gateway.relays.verdicts import Open
 
 
 class SessionRecording:
@@ -37,6 +37,7 @@ class SessionRecording:
             body.kind,
             RecordingLevel.parse(body.level),
             command=body.command,
+            destination=body.destination,
             term=body.term,
             columns=body.columns,
             rows=body.rows,

@@ -7,7 +7,6 @@ before the watch stream has reached the plan's epoch, nor after the end (securit
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from asyncssh import ChannelOpenError
@@ -23,13 +22,23 @@ from doorward.domain.sessions.states import EndReason
 from doorward.gateway.parts import GatewayParts
 from doorward.gateway.recorder.failures import QuotaReached, RecorderFailed
 from doorward.gateway.recorder.recorder import Recorder
-from doorward.gateway.relays.ssh import ChannelRelay, Open, Refuse, SshRelay
+from doorward.gateway.relays.ssh import ChannelRelay, SshRelay
+from doorward.gateway.relays.verdicts import Open, Refuse
 from doorward.gateway.reports import SessionReports
 from doorward.gateway.sessions import Control, Sight
 from doorward.gateway.ssh import lines, notes
 from doorward.gateway.ssh.asyncssh_channels import ChannelEnd
-from doorward.gateway.ssh.asyncssh_internals import NodeConnection, Refusal, UserConnection
-from doorward.gateway.ssh.ends import Hold
+from doorward.gateway.ssh.asyncssh_internals import (
+    OPEN_CONNECT_FAILED,
+    OPEN_PROHIBITED,
+    GlobalVerdict,
+    NodeConnection,
+    Refusal,
+    UserConnection,
+)
+from doorward.gateway.ssh.ends import Hold, Live
+from doorward.gateway.ssh.forward_pump import ForwardPump
+from doorward.gateway.ssh.forwards import Forwards, Opening
 from doorward.gateway.ssh.keys import MemoryKey
 from doorward.gateway.ssh.node_link import LinkFailed, NodeLink
 from doorward.gateway.ssh.pump import Pump
@@ -38,8 +47,7 @@ from doorward.gateway.ssh.recording import SessionRecording
 EPOCH_SECONDS: Final = 5.0
 """How long a new session waits for the watch stream to catch up with its plan."""
 PRINT_SECONDS: Final = 0.25
-OPEN_CONNECT_FAILED: Final = 2
-OPEN_PROHIBITED: Final = 1
+LINES_WAITING_MAX: Final = 8
 DISCONNECT_BY_APPLICATION: Final = 11
 
 
@@ -52,14 +60,16 @@ class SshSession:
         self.plan: Final = plan
         self._obligations = obligations
         self._parts = parts
-        self._user = user
+        self.user: Final = user
         self._relay = SshRelay(obligations, RecordingLevel.parse(plan.recording_level))
+        self._forwards = Forwards(self._relay.forwards, self)
         self._reports = SessionReports(plan.session_id, parts.control_plane, parts.tasks, self._notes_overflow)
         self._recording = SessionRecording(None, self._hold_for_disk)
         self._deadline = now + plan.remaining_seconds
         self._last_act = now
         self._acted = False
-        self._pumps: set[Pump] = set()
+        self._pumps: set[Live] = set()
+        self._lines: list[str] = []
         self._exits: dict[int, Exited] = {}
         self._kinds: dict[int, str] = {}
         self._bytes_in = self._bytes_out = self._streams = 0
@@ -88,12 +98,15 @@ class SshSession:
 
     # --- what the user's connection asks ---
 
-    def channel_requested(self, kind: bytes) -> Refusal | Callable[[], Awaitable[ChannelEnd]]:
+    def channel_requested(self, kind: bytes, data: bytes) -> Opening:
         """A verdict on a new channel."""
         if self._is_over:
             return Refusal(lines.OVER)
         if not self._parts.sessions.may_open():
             return Refusal(lines.NO_CONTROL)
+        forward = self._forwards.from_user(kind, data)
+        if forward is not None:
+            return forward
         granted = self._relay.channel_requested(kind)
         if isinstance(granted, Refuse):
             self.refused(granted)
@@ -101,13 +114,12 @@ class SshSession:
         self.user_acted()
         return lambda: self._open_channel(granted)
 
-    def global_request(self, name: bytes) -> bool:
+    def global_request(self, name: bytes, data: bytes) -> GlobalVerdict:
         """A verdict on a request that concerns the whole connection."""
-        answer = self._relay.global_request(name)
-        if isinstance(answer, Refuse):
-            self.refused(answer)
+        if self._is_over or not self._parts.sessions.may_open():
             return False
-        return answer.ok
+        forward = self._forwards.global_request(name, data)
+        return self._relay.global_request(name) if forward is None else forward
 
     def user_gone(self) -> None:
         """The user's connection has ended."""
@@ -155,15 +167,49 @@ class SshSession:
         if line:
             # Clients drop what they have not printed yet when they are disconnected: let them print the line first.
             wait_seconds = PRINT_SECONDS if had_channels else 0.0
-            farewell = functools.partial(self._user.farewell, DISCONNECT_BY_APPLICATION, for_terminal(line))
+            farewell = functools.partial(self.user.farewell, DISCONNECT_BY_APPLICATION, for_terminal(line))
             asyncio.get_running_loop().call_later(wait_seconds, farewell)
         else:
-            self._user.abort()
+            self.user.abort()
         if self._dialling is not None:
             self._dialling.cancel()
         if self._node is not None:
             self._node.abort()
         parts.tasks.spawn(self._finish(reason), f"finish session {self.id}")
+
+    # --- what forwards ask ---
+
+    @property
+    def log_is_pressed(self) -> bool:
+        """Whether events come faster than the authority takes them."""
+        return self._reports.is_pressed
+
+    async def node(self) -> NodeConnection:
+        """The connection to the node, once it stands; `ChannelOpenError` when it never will."""
+        return await self._dialled() if self._node is None else self._node
+
+    def add_pump(self, pump: Live) -> None:
+        """One more channel."""
+        self._pumps.add(pump)
+
+    def note(self, note: Note) -> None:
+        """One audit event."""
+        self._reports.note(note)
+
+    def tell_user(self, line: str) -> None:
+        """Show a line on the next channel that can."""
+        if line not in self._lines and len(self._lines) < LINES_WAITING_MAX:
+            self._lines.append(line)
+
+    def lines_for_user(self) -> list[str]:
+        """What waits to be shown; it counts as told."""
+        waiting, self._lines = self._lines, []
+        return waiting
+
+    def forward_closed(self, pump: ForwardPump, stream: int, closed: StreamClosed) -> None:
+        """A forwarded connection has ended."""
+        self._relay.forwards.gone()
+        self._stream_closed(pump, stream, closed)
 
     # --- what pumps ask ---
 
@@ -213,8 +259,11 @@ class SshSession:
 
     def pump_closed(self, pump: Pump, stream: int | None, closed: StreamClosed) -> None:
         """A channel has ended."""
-        self._pumps.discard(pump)
         self._relay.channel_gone()
+        self._stream_closed(pump, stream, closed)
+
+    def _stream_closed(self, pump: Live, stream: int | None, closed: StreamClosed) -> None:
+        self._pumps.discard(pump)
         if stream is None:
             return
         self._bytes_in += closed.input_bytes
@@ -231,7 +280,14 @@ class SshSession:
 
     async def _dial(self, key: MemoryKey) -> NodeConnection:
         parts = self._parts
-        link = NodeLink(self.plan, key, clock=parts.clock, on_gone=self._node_gone, on_blocked=self._node_blocked)
+        link = NodeLink(
+            self.plan,
+            key,
+            clock=parts.clock,
+            on_gone=self._node_gone,
+            on_blocked=self._node_blocked,
+            on_channel=self._node_opens,
+        )
         try:
             async with asyncio.timeout(EPOCH_SECONDS):
                 await parts.sessions.reached(self.plan.epoch)
@@ -257,9 +313,7 @@ class SshSession:
         pump = Pump(relay, self)
         self._pumps.add(pump)
         try:
-            node = self._node
-            if node is None:
-                node = await self._dialled()
+            node = await self.node()
             await node.new_channel().open_towards_peer(pump.node, b"session", b"")
         except asyncio.CancelledError as error:
             pump.stop()
@@ -277,6 +331,11 @@ class SshSession:
     def _node_gone(self, _error: Exception | None) -> None:
         if self._node is not None:
             self.end(EndReason.UPSTREAM_CLOSED, lines.NODE_CLOSED)
+
+    def _node_opens(self, kind: bytes, data: bytes) -> Opening:
+        if self._is_over or not self._parts.sessions.may_open():
+            return Refusal(lines.OVER)
+        return self._forwards.from_node(kind, data)
 
     def _node_blocked(self, blocked: bool) -> None:
         for pump in tuple(self._pumps):
