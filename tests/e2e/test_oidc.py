@@ -38,7 +38,7 @@ class Corp:
 @pytest.fixture(scope="module")
 def corp(house: House) -> Iterator[Corp]:
     secrets = house.installation.data / "authority" / "secrets"
-    secrets.mkdir(mode=0o700)
+    secrets.mkdir(mode=0o700, exist_ok=True)
     (secrets / "corp").write_text(CLIENT_SECRET)
     (secrets / "corp").chmod(0o600)
     back = f"{house.installation.url}/v1/oidc/corp/backchannel-logout"
