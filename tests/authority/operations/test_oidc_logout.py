@@ -158,4 +158,3 @@ async def test_bad_orders_are_slowed_down(lab: OidcLab) -> None:
             await log_out(lab, "a.b.c")
     with pytest.raises(SlowDown):
         await log_out(lab, "a.b.c")
-
