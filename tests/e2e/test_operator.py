@@ -80,6 +80,9 @@ def test_a_backup_made_in_service_starts_elsewhere_and_verifies(house: House, tm
     done = doorward(house, "backup", "--data", str(data), str(copy))
     assert done.returncode == 0, done.stderr
     assert not (copy / "kek").exists()
+    identity = json.loads((data / "gateway" / "identity").read_text())
+    secret = identity["key_pem"].splitlines()[1].encode()
+    assert [path for path in copy.rglob("*") if path.is_file() and secret in path.read_bytes()] == []
     assert doorward(house, "backup", "--data", str(data), str(copy)).returncode == 1
 
     other = Installation(house.folder / "o", pin=house.installation.pin)
@@ -103,6 +106,9 @@ def test_a_backup_made_in_service_starts_elsewhere_and_verifies(house: House, tm
         assert reader.dw("audit", "verify").startswith("verified: ")
         users = [each["name"] for each in json.loads(reader.dw("users", "ls", "--json"))]
         assert "backed-up" in users
+        renewed = json.loads((other.data / "gateway" / "identity").read_text())
+        assert renewed["gateway_id"] == identity["gateway_id"]
+        assert renewed["key_pem"] != identity["key_pem"]
     finally:
         other.stop()
 

@@ -113,7 +113,7 @@ async def test_second_init_changes_nothing(layout: Layout) -> None:
     [
         "doorward.main.init.create_keys",
         "doorward.main.init.open_store",
-        "doorward.main.init.run_signer",
+        "doorward.main.own_signer.run_signer",
         "doorward.main.init.issue_identity",
         "doorward.main.init._found",
     ],

@@ -1,4 +1,7 @@
-"""Backups: the database as a consistent copy, the keys still encrypted, never the key that opens them."""
+"""Backups: the database as a consistent copy, the keys still encrypted, never the key that opens them.
+
+Nor the gateway's identity, whose key lies in the clear: whoever reads a backup would be the gateway.
+"""
 
 import shutil
 from pathlib import Path
@@ -33,12 +36,7 @@ def back_up(layout: Layout, to: Path) -> None:
     make_private_directory(target.authority)
     backup_sqlite(layout.database, target.database)
     shutil.copytree(layout.keys, target.keys)
-    make_private_directory(target.gateway)
-    for source, copy in (
-        (layout.installation, target.installation),
-        (layout.config, target.config),
-        (layout.gateway_identity, target.gateway_identity),
-    ):
+    for source, copy in ((layout.installation, target.installation), (layout.config, target.config)):
         shutil.copy2(source, copy)
 
 
@@ -51,5 +49,5 @@ def restore(layout: Layout, source: Path) -> None:
         raise BackupExists(f"restoring: {layout.root} is not empty")
     make_private_directory(layout.root)
     shutil.copytree(source, layout.root, dirs_exist_ok=True)
-    for directory in (layout.recordings, layout.spool, layout.run):
+    for directory in (layout.recordings, layout.gateway, layout.spool, layout.run):
         make_private_directory(directory)

@@ -12,6 +12,7 @@ from doorward.domain.certificates.x509_check import to_pem
 from doorward.main.gateway_identity import GatewayIdentity, is_due, read_identity, write_identity
 from doorward.main.layout import Layout
 
+EMBEDDED_GATEWAY: Final = "embedded"
 LIFETIME: Final = timedelta(days=30)
 LOOK_EACH_SECONDS: Final = 6 * 3600.0
 

@@ -4,14 +4,10 @@ What it prints once is the code with which the first administrator signs up; it 
 nothing as soon as an administrator exists.
 """
 
-import asyncio
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
-from doorward.api.signer.client import SignerClient
 from doorward.authority.noting import note
 from doorward.authority.operations.enrol import administrator_exists
 from doorward.authority.operations.sign_in import VERSION
@@ -30,17 +26,15 @@ from doorward.domain.identity.invitation import FIRST_ADMIN_LIFETIME, Invitation
 from doorward.domain.identity.machines import Gateway
 from doorward.domain.kinds.registry import dump, load_body
 from doorward.domain.kinds.user import User
-from doorward.main.embedded_gateway import issue_identity
+from doorward.main.embedded_gateway import EMBEDDED_GATEWAY, issue_identity
 from doorward.main.layout import Layout, make_private_directory
 from doorward.main.open_store import open_store
+from doorward.main.own_signer import own_signer
 from doorward.main.settings import Settings, dump_settings, parse_settings
 from doorward.main.signer_role import kek_source
-from doorward.signer.process import run_signer
 from doorward.stores.keys.creation import create_keys
 from doorward.stores.keys.kek import KekFile, create_kek_file, load_kek
-from doorward.stores.keys.key_files import open_keys
 
-EMBEDDED_GATEWAY = "embedded"
 # Nobody gives what they do not hold: without `auditor` here, nobody could ever be allowed to replay a recording.
 FIRST_ROLES = ("admin", "auditor")
 
@@ -98,27 +92,10 @@ async def _make(settings: Settings, layout: Layout, administrator: str) -> Initi
     store = await open_store(settings, layout)
     try:
         await store.create_installation(installation_id)
-        ring = open_keys(layout.keys, kek, installation_id)
-        with tempfile.TemporaryDirectory(prefix="doorward-init-") as folder:
-            socket = Path(folder) / "signer.sock"
-            ready = asyncio.Event()
-            async with asyncio.TaskGroup() as tasks:
-                serving = tasks.create_task(
-                    run_signer(
-                        ring,
-                        socket,
-                        allowed_uids={os.geteuid()},
-                        clock=clock,
-                        entropy=entropy,
-                        on_ready=ready.set,
-                    )
-                )
-                await ready.wait()
-                async with SignerClient(socket) as signer:
-                    pin = (await signer.public_keys()).root_pin()
-                    gateway = GatewayId(new_id(entropy))
-                    serial = await issue_identity(signer, layout, gateway)
-                serving.cancel()
+        async with own_signer(layout, kek, installation_id, clock, entropy) as signer:
+            pin = (await signer.public_keys()).root_pin()
+            gateway = GatewayId(new_id(entropy))
+            serial = await issue_identity(signer, layout, gateway)
         founding = _Founding(installation_id, administrator.lower(), settings, gateway, serial)
         code = await store.write(lambda tx: _found(tx, founding, clock, entropy))
     finally:

@@ -70,9 +70,13 @@ async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
 
 async def run_all(layout: Layout, config: Path | None, on_ready: "asyncio.Event | None" = None) -> None:
     """Everything on this host."""
-    read_installation_id(layout)
+    installation_id = read_installation_id(layout)
     settings = settings_of(layout, config)
     write_settings(layout, settings)
+    if not layout.gateway_identity.exists():
+        from doorward.main.missing_identity import make_identity
+
+        await make_identity(settings, layout, installation_id)
     supervisor = Supervisor(children(settings, layout, config, os.environ))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
