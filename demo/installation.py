@@ -46,7 +46,7 @@ class Installation:
         )
         assert done.returncode == 0, done.stderr
         made.pin = re.findall(r"CA pin: (\S+)", done.stdout)[0]
-        made.first_code = re.findall(r"--code (\S+)", done.stdout)[0]
+        made.first_code = re.findall(r"^code: (\S+)", done.stdout, re.MULTILINE)[0]
         return made
 
     @property
@@ -121,9 +121,9 @@ class Installation:
     def enrolled(self, admin: Person, name: str, *roles: str) -> Person:
         """A user with these roles, added by the administrator and enrolled with the code."""
         words = [word for role in roles for word in ("--role", role)]
-        code = re.findall(r"--code (\S+)|^code: (\S+)", admin.dw("users", "add", name, *words), re.MULTILINE)[0]
+        code = re.findall(r"^code: (\S+)", admin.dw("users", "add", name, *words), re.MULTILINE)[0]
         person = self.person(name)
-        person.enrol(self.url, code[0] or code[1], self.pin)
+        person.enrol(self.url, code, self.pin)
         return person
 
 

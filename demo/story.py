@@ -67,7 +67,7 @@ class Story:
         self._say.step("Doorward runs as signer, authority and gateway; its first administrator signs up")
         self._say.typed("doorward serve --data " + str(self._stage.installation.data))
         admin = self._stage.installation.administrator()
-        self._say.typed("dw login https://localhost:... --ca-pin sha256:... --code ...")
+        self._say.typed("dw login https://localhost:... --ca-pin sha256:... --code -")
         self._say.came_back(admin.dw("status").splitlines()[:2])
         return admin
 
@@ -93,7 +93,7 @@ class Story:
         self._say.typed("dw users add alice --role developer")
         installation = self._stage.installation
         alice = installation.enrolled(admin, "alice", "developer")
-        self._say.typed("dw login https://localhost:... --ca-pin sha256:... --code ...   # alice")
+        self._say.typed("dw login https://localhost:... --ca-pin sha256:... --code -   # alice")
         self._say.came_back(alice.dw("status").splitlines()[:2])
         carol = installation.enrolled(admin, "carol", "auditor")
         self._say.typed("dw ls   # alice")

@@ -75,7 +75,7 @@ def test_a_backup_made_in_service_starts_elsewhere_and_verifies(house: House, tm
     person = house.user("backed-up")
     assert house.ssh(person, "true").returncode == 0
     words = ["users", "add", "restored", "--role", "admin", "--role", "auditor"]
-    code = re.findall(r"--code (\S+)", house.admin.dw(*words))[0]
+    code = re.findall(r"^code: (\S+)", house.admin.dw(*words), re.MULTILINE)[0]
     copy, data = house.folder / "copy", house.installation.data
     done = doorward(house, "backup", "--data", str(data), str(copy))
     assert done.returncode == 0, done.stderr

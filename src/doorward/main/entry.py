@@ -78,7 +78,8 @@ def init(  # noqa: PLR0917  (one parameter for each option)
     click.echo("start it:")
     click.echo(f"  doorward serve --data {layout.root}")
     click.echo(f"then sign up as {made.administrator}, within 30 minutes:")
-    click.echo(f"  dw login https://{host} --ca-pin {made.pin} --code {made.code}")
+    click.echo(f"  dw login https://{host} --ca-pin {made.pin} --code -")
+    click.echo(f"code: {made.code}")
 
 
 @cli.command()

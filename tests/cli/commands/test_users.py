@@ -19,13 +19,15 @@ def test_add_prints_the_line_that_the_new_user_types(alice: CommandLine, stub: S
     assert done.exit_code == 0
     assert stub.seen[-1].json == {"name": "bob", "roles": ["access", "dev"]}
     words = shlex.split(done.out.splitlines()[1])
-    assert words == ["dw", "login", stub.url, "--ca-pin", PIN, "--code", "ab; cd"]
+    assert words == ["dw", "login", stub.url, "--ca-pin", PIN, "--code", "-"]
+    assert done.out.splitlines()[2] == "code: ab; cd"
+    assert done.out.count("ab; cd") == 1
 
 
 def test_invite_and_reset_ask_for_a_code(alice: CommandLine, stub: StubAuthority) -> None:
     stub.answers["POST /v1/users/bob/invitation"] = (200, IssuedCode("bob", "one", "2026-01-02T00:00:00Z", PIN))
     stub.answers["POST /v1/users/bob/reset"] = (200, IssuedCode("bob", "two", "2026-01-02T00:00:00Z", PIN))
-    assert "--code one" in alice("users", "invite", "bob").out
+    assert "\ncode: one\n" in alice("users", "invite", "bob").out
     assert '"code": "two"' in alice("users", "reset", "bob", "--json").out
 
 

@@ -75,5 +75,7 @@ def _print(issued: IssuedCode, *, as_json: bool) -> None:
         return
     url = live_profile(Keep.of_user(), SystemClock().now()).url
     shown.line(f"{issued.user_name} may enrol until {issued.expires}, once, with:")
-    words = ["dw", "login", url, "--ca-pin", issued.pin, "--code", issued.code]
+    words = ["dw", "login", url, "--ca-pin", issued.pin, "--code", "-"]
     shown.line(f"  {shlex.join(words)}")
+    # Asked for, not a word of the command: those stand in the list of processes and in a shell's history.
+    shown.line(f"code: {issued.code}")
