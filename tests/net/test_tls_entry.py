@@ -1,8 +1,7 @@
-"""The TLS listener: the hello chooses the context, a PROXY header from a trusted network names the client."""
+"""The TLS listener: the hello chooses the context, a PROXY header names the client when a gateway proves it."""
 
 import asyncio
 import contextlib
-import ipaddress
 import socket
 import ssl
 import subprocess
@@ -17,12 +16,14 @@ from tests.support.ports import LOOPBACK
 from doorward.net.accept import bind
 from doorward.net.doors import DoorLimits, Doors, Stage
 from doorward.net.supervise import Tasks
-from doorward.net.tls_entry import Network, Peer, serve_tls
-from doorward.wire.proxy_protocol.header import Endpoint, encode_header
+from doorward.net.tls_entry import Peer, serve_tls
+from doorward.wire.proxy_protocol.header import Endpoint, encode_header, encode_proven_header
 from doorward.wire.tls.client_hello import ClientHello
 
-LOCAL: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"),)
-HEADER = encode_header(Endpoint("192.0.2.7", 51_000), Endpoint("198.51.100.1", 3443))
+KEY = b"k" * 32
+ENDS = (Endpoint("192.0.2.7", 51_000), Endpoint("198.51.100.1", 3443))
+HEADER = encode_proven_header(*ENDS, KEY)
+LOCAL_COMMAND = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
 
 
 @dataclass
@@ -67,12 +68,10 @@ async def entry(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         made.peers.append(peer)
         return context if hello.server_name == "authority.test" else None
 
-    trusted: tuple[Network, ...] = getattr(request, "param", LOCAL)
+    key: bytes = getattr(request, "param", KEY)
     problems: list[str] = []
     async with Tasks(lambda name, error: problems.append(f"{name}: {error!r}")) as tasks:
-        serving = asyncio.create_task(
-            serve_tls([listener], choose, Hello, trust_proxy_from=trusted, doors=doors, tasks=tasks)
-        )
+        serving = asyncio.create_task(serve_tls([listener], choose, Hello, splice_key=key, doors=doors, tasks=tasks))
         yield made
         serving.cancel()
         await asyncio.wait({serving})
@@ -111,9 +110,26 @@ async def test_a_client_that_was_passed_on_is_who_the_header_says(entry: Entry) 
     assert [entry.doors.count(stage) for stage in (Stage.SILENT, Stage.INSIDE)] == [0, 0]
 
 
-@pytest.mark.parametrize("entry", [(ipaddress.ip_network("10.0.0.0/8"),)], indirect=True)
-async def test_a_header_from_elsewhere_is_not_believed(entry: Entry) -> None:
-    assert await talk(entry, HEADER) == b""
+@pytest.mark.parametrize(
+    "ahead",
+    [
+        encode_header(*ENDS),
+        encode_proven_header(*ENDS, b"x" * 32),
+        encode_proven_header(*ENDS, b""),
+        HEADER.replace(b"\xc0\x00\x02\x07", b"\xc0\x00\x02\x08"),
+        LOCAL_COMMAND,
+    ],
+    ids=["no proof", "another key", "no key", "another source", "local"],
+)
+async def test_a_header_that_no_gateway_proves_is_not_believed(entry: Entry, ahead: bytes) -> None:
+    assert await talk(entry, ahead) == b""
+    assert entry.peers == []
+
+
+@pytest.mark.parametrize("entry", [b""], indirect=True)
+@pytest.mark.parametrize("key", [b"", KEY])
+async def test_without_a_key_no_header_is_believed(entry: Entry, key: bytes) -> None:
+    assert await talk(entry, encode_proven_header(*ENDS, key)) == b""
     assert entry.peers == []
 
 

@@ -42,6 +42,7 @@ from doorward.wire.ssh.certificate import parse_certificate
 from doorward.wire.ssh.public_key import fingerprint
 
 ENTROPY = SystemEntropy()
+SPLICE_KEY = b"s" * 32
 NO_ACCESS = "no such account or node, or none for you"
 
 
@@ -164,6 +165,7 @@ class FakeControlPlane:
             names=self.names,
             authority_names=self.authority_names,
             node_suffix="dw",
+            splice_key=SPLICE_KEY,
             user_x509_authorities=self.user_x509_authorities,
         )
 

@@ -203,7 +203,7 @@ async def open_https(lab: AuthorityLab) -> AsyncIterator[HttpsLab]:
     try:
         async with Tasks(lambda _, __: None) as tasks:
             serving = tasks.spawn(
-                serve_tls([listener], choose, protocol, trust_proxy_from=(), doors=doors, tasks=tasks), "serve"
+                serve_tls([listener], choose, protocol, splice_key=b"", doors=doors, tasks=tasks), "serve"
             )
             yield HttpsLab(lab, listener.getsockname()[1])
             serving.cancel()

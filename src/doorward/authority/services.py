@@ -54,7 +54,11 @@ class PublicKeys:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Explicit dependencies of every operation. `reading`: whose turn it is to read what somebody declares."""
+    """Explicit dependencies of every operation.
+
+    `reading`: whose turn it is to read what somebody declares. `splice_key`: by which gateways prove whose connection
+    they pass on; empty believes nobody.
+    """
 
     installation_id: InstallationId
     store: Store
@@ -68,6 +72,7 @@ class Services:
     node_suffix: str
     throttle: SignInThrottle
     gateway_limits: GatewayLimits
+    splice_key: bytes = field(default=b"", repr=False)
     passwords: Passwords = field(default_factory=Passwords)
     oidc: OidcParts = field(default_factory=OidcParts.make)
     policy: PolicyCache = field(default_factory=PolicyCache)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +36,7 @@ from doorward.main.installation import read_installation_id
 from doorward.main.layout import Layout
 from doorward.main.open_store import open_store
 from doorward.main.settings import Settings
+from doorward.main.splice_key import read_splice_key
 from doorward.main.supervisor import announce_ready
 from doorward.net.accept import bind
 from doorward.net.doors import DoorLimits, Doors
@@ -68,6 +68,7 @@ async def open_services(settings: Settings, layout: Layout, store: SqlStore, sig
         throttle=SignInThrottle(clock),
         oidc=OidcParts.make(clock, (layout.client_secrets,)),
         gateway_limits=GatewayLimits(clock),
+        splice_key=read_splice_key(layout),
     )
 
 
@@ -129,7 +130,6 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    believed = tuple(ipaddress.ip_network(one) for one in settings.gateways_from)
     doors = Doors(DoorLimits(inside_per_address_max=10_000))
     jobs: list[tuple[float, str, Callable[[], Any]]] = [
         (SECOND, "sessions", SessionRounds(services).round),
@@ -143,7 +143,8 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
         running = [tasks.spawn(each(seconds, name, work), name) for seconds, name, work in jobs]
         running.append(
             tasks.spawn(
-                serve_tls([listener], choose, protocol, trust_proxy_from=believed, doors=doors, tasks=tasks), "serve"
+                serve_tls([listener], choose, protocol, splice_key=services.splice_key, doors=doors, tasks=tasks),
+                "serve",
             )
         )
         announce_ready()

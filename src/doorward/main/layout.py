@@ -48,6 +48,10 @@ class Layout:
         return self.authority / "secrets"
 
     @property
+    def splice_key(self) -> Path:
+        return self.authority / "splice.key"
+
+    @property
     def installation(self) -> Path:
         return self.root / "installation"
 

@@ -20,7 +20,6 @@ from doorward.domain.kinds.yaml_text import parse_yaml
 FILE_NAME: Final = "doorward.yaml"
 FILE_BYTES_MAX: Final = 65_536
 NAMES_MAX: Final = 16
-NETWORKS_MAX: Final = 64
 _HOST: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.ASCII)
 _PORT: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _SUFFIX: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", re.ASCII)
@@ -53,10 +52,7 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that an administrator may choose. `names` are host names or addresses under which users come.
-
-    `gateways_from`: networks whose word on a client's address is believed: gateways pass connections on from there.
-    """
+    """Everything that an administrator may choose. `names` are host names or addresses under which users come."""
 
     names: tuple[str, ...] = ("localhost", "127.0.0.1")
     listen: Address = Address("127.0.0.1", 3443)
@@ -66,7 +62,6 @@ class Settings:
     store: str = ""
     key_encryption_key: str = ""
     tls: TlsFiles | None = None
-    gateways_from: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
 
 
 def parse_address(text: object, field: str) -> Address:
@@ -95,15 +90,6 @@ def _names(value: object) -> tuple[str, ...]:
         if not isinstance(name, str) or not is_host(name):
             raise BadSettings("reading names: lower-case host names or addresses are expected")
     return tuple(dict.fromkeys(value))
-
-
-def _networks(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or len(value) > NETWORKS_MAX:
-        raise BadSettings(f"reading gateways_from: a list of at most {NETWORKS_MAX} networks is expected")
-    try:
-        return tuple(str(ipaddress.ip_network(str(one))) for one in value)
-    except ValueError as error:
-        raise BadSettings("reading gateways_from: networks like 10.0.0.0/8 are expected") from error
 
 
 def _tls(value: object, base: Path) -> TlsFiles:
@@ -141,7 +127,6 @@ def parse_settings(text: str, base: Path) -> Settings:
         "store": lambda value: _text(value, "store"),
         "key_encryption_key": lambda value: _text(value, "key_encryption_key"),
         "tls": lambda value: _tls(value, base),
-        "gateways_from": _networks,
     }
     unknown = sorted(str(key) for key in found if key not in readers)
     if unknown:

@@ -1,13 +1,13 @@
 """A TLS listener that reads the PROXY header and the ClientHello before it chooses a TLS context.
 
 The context must be chosen before the handshake: swapping it in the server-name callback does not turn on client
-verification (tried). Gateways pass connections on with a PROXY header; it is believed from listed networks only, and
-from these it may be missing, since a gateway also speaks for itself.
+verification (tried). Gateways pass connections on with a PROXY header; it is believed when it proves that its sender
+holds the key that gateways are given, wherever it comes from, and it may be missing: then everybody speaks for
+themselves.
 """
 
 import asyncio
 import contextlib
-import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -21,11 +21,10 @@ from doorward.net.one_port import peek_hello
 from doorward.net.peek import peek, take
 from doorward.net.supervise import Tasks
 from doorward.wire.errors import RemoteProtocolError
-from doorward.wire.proxy_protocol.header import SIGNATURE, NeedBytes, parse_header
+from doorward.wire.proxy_protocol.header import SIGNATURE, NeedBytes, is_proven, parse_header
 from doorward.wire.tls.client_hello import ClientHello
 
 HANDSHAKE_SECONDS: Final = 15.0
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +50,13 @@ class TlsEntry:
         *,
         choose_context: ChooseContext,
         protocol_factory: ProtocolFactory,
-        trust_proxy_from: Sequence[Network] = (),
+        splice_key: bytes,
     ) -> None:
         self._doors = doors
         self._tasks = tasks
         self._choose_context = choose_context
         self._protocol_factory = protocol_factory
-        self._trusted = tuple(trust_proxy_from)
+        self._splice_key = splice_key
 
     async def serve(self, listener: socket.socket) -> None:
         """Accept until cancelled."""
@@ -96,9 +95,6 @@ class TlsEntry:
                 sock.close()
 
     async def _read_proxy_header(self, sock: socket.socket, peer: Peer) -> Peer:
-        address = ipaddress.ip_address(peer.address.partition("%")[0])
-        if not any(address in network for network in self._trusted):
-            return peer
         if (await peek(sock, 1))[:1] != SIGNATURE[:1]:
             return peer
         header = b""
@@ -109,6 +105,8 @@ class TlsEntry:
                 raise RemoteProtocolError("reading a PROXY header: the connection ended inside")
             header += more
             parsed = parse_header(header)
+        if not is_proven(header, self._splice_key):
+            raise RemoteProtocolError("reading a PROXY header: its sender is no gateway of ours")
         source = parsed[0].source
         return peer if source is None else Peer(source.address, source.port, via=peer.address)
 
@@ -146,17 +144,17 @@ async def serve_tls(
     choose_context: ChooseContext,
     protocol_factory: ProtocolFactory,
     *,
-    trust_proxy_from: Sequence[Network],
+    splice_key: bytes,
     doors: Doors,
     tasks: Tasks,
 ) -> None:
-    """Serve on all `listeners` until cancelled; they stay the caller's to close."""
+    """Serve on all `listeners` until cancelled; they stay the caller's to close. An empty key believes no header."""
     entry = TlsEntry(
         doors,
         tasks,
         choose_context=choose_context,
         protocol_factory=protocol_factory,
-        trust_proxy_from=trust_proxy_from,
+        splice_key=splice_key,
     )
     async with asyncio.TaskGroup() as group:
         for listener in listeners:

@@ -35,6 +35,11 @@ async def next_of(messages: AsyncIterator[WatchMessage]) -> WatchMessage:
         return await anext(messages)
 
 
+async def test_trust_holds_the_key_that_proves_what_is_passed_on(lab: AuthorityLab) -> None:
+    services = replace(lab.services, splice_key=b"k" * 32)
+    assert (await gateway_trust(services, lab.gateway)).splice_key == b"k" * 32
+
+
 async def test_trust_names_what_users_are_checked_against(lab: AuthorityLab) -> None:
     trust = await gateway_trust(lab.services, lab.gateway)
     assert trust.user_authorities == list(lab.services.keys.user_ssh)

@@ -14,12 +14,15 @@ from doorward.wire.proxy_protocol.header import (
     NeedBytes,
     ProxyHeader,
     encode_header,
+    encode_proven_header,
+    is_proven,
     parse_header,
 )
 
 ENDPOINTS = st.builds(Endpoint, st.ip_addresses().map(str), st.integers(min_value=0, max_value=65_535))
 V4 = Endpoint("192.0.2.7", 51_000)
 HEADER = encode_header(V4, Endpoint("198.51.100.1", 3443))
+PROVEN = encode_proven_header(V4, Endpoint("198.51.100.1", 3443), b"key")
 
 
 def usual(endpoint: Endpoint) -> Endpoint:
@@ -78,3 +81,27 @@ def test_what_is_no_header_is_refused(data: bytes) -> None:
 def test_noise_is_refused_or_incomplete(noise: bytes) -> None:
     with contextlib.suppress(RemoteProtocolError):
         assert parse_header(SIGNATURE[:6] + noise) is not None
+
+
+@given(source=ENDPOINTS, destination=ENDPOINTS, key=st.binary(min_size=1, max_size=64))
+def test_a_proven_header_says_the_same_and_is_proven_by_its_key_alone(
+    source: Endpoint, destination: Endpoint, key: bytes
+) -> None:
+    encoded = encode_proven_header(source, destination, key)
+    assert parse_header(encoded) == (ProxyHeader(usual(source), usual(destination)), len(encoded))
+    assert is_proven(encoded, key)
+    assert not is_proven(encoded, key + b"x")
+    assert not is_proven(encode_header(source, destination), key)
+
+
+@given(at=st.integers(0, len(PROVEN) - 1), bit=st.integers(0, 7))
+def test_one_flipped_bit_is_no_proof(at: int, bit: int) -> None:
+    changed = bytearray(PROVEN)
+    changed[at] ^= 1 << bit
+    assert not is_proven(bytes(changed), b"key")
+
+
+@pytest.mark.parametrize("header", [PROVEN, encode_proven_header(V4, V4, b""), b"", PROVEN[:-1], PROVEN[-32:]])
+def test_an_empty_key_and_a_cut_header_prove_nothing(header: bytes) -> None:
+    assert not is_proven(header, b"")
+    assert not is_proven(header[:-1], b"key")

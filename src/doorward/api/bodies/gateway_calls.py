@@ -171,6 +171,7 @@ class GatewayTrust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a gateway needs to check users: the user-SSH authorities' public key blobs, and its own names.
 
     `user_x509_authorities` are the DER certificates of the users' intermediates, for those who come by TLS.
+    `splice_key` proves the PROXY header ahead of TLS that is passed on to the authority.
     """
 
     installation_id: Text
@@ -179,8 +180,7 @@ class GatewayTrust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     names: list[Text]
     authority_names: list[Text]
     node_suffix: Text
-    splice_key: Blob = b""
-    """Proves the PROXY header that goes ahead of TLS which is passed on to the authority; empty: nothing is believed."""
+    splice_key: Blob
     user_x509_authorities: list[Blob] = []
 
 

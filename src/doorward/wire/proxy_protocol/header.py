@@ -1,9 +1,12 @@
 """The binary header of the PROXY protocol, version 2 (haproxy.org, proxy-protocol.txt, section 2.2).
 
-TCP over IPv4 and IPv6, and LOCAL (the sender speaks for itself). Additional TLVs are skipped. Who may send a header is
-for the caller to decide, before it reads one.
+TCP over IPv4 and IPv6, and LOCAL (the sender speaks for itself). Additional TLVs are skipped, but for one of our own at
+the end: it proves that the header comes from a holder of a key. Whoever only watches the network can send the same
+header again, and so claim the same addresses; nobody can claim others.
 """
 
+import hashlib
+import hmac
 import ipaddress
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +20,9 @@ _LOCAL: Final = 0x20
 _PROXY: Final = 0x21
 _TCP4: Final = 0x11
 _TCP6: Final = 0x21
+_PROOF_BYTES: Final = hashlib.sha256().digest_size
+_PROOF_START: Final = b"\xe0" + _PROOF_BYTES.to_bytes(2, "big")
+"""A TLV of the range for own use (section 2.2.7): HMAC-SHA-256 over every byte of the header before the value."""
 _ADDRESS_BYTES: Final = {_TCP4: 4, _TCP6: 16}
 
 
@@ -45,6 +51,26 @@ class NeedBytes:
 
 def encode_header(source: Endpoint, destination: Endpoint) -> bytes:
     """The header to send ahead; when the two are of different families, IPv4 is mapped into IPv6."""
+    return _encode(source, destination, 0)
+
+
+def encode_proven_header(source: Endpoint, destination: Endpoint, key: bytes) -> bytes:
+    """The same with a proof that its sender holds `key`."""
+    header = _encode(source, destination, len(_PROOF_START) + _PROOF_BYTES) + _PROOF_START
+    return header + _proof(key, header)
+
+
+def is_proven(header: bytes, key: bytes) -> bool:
+    """Whether a whole header ends with a proof by `key`; never by an empty one."""
+    before, proof = header[:-_PROOF_BYTES], header[-_PROOF_BYTES:]
+    return bool(key) and before.endswith(_PROOF_START) and hmac.compare_digest(_proof(key, before), proof)
+
+
+def _proof(key: bytes, before: bytes) -> bytes:
+    return hmac.digest(key, before, "sha256")
+
+
+def _encode(source: Endpoint, destination: Endpoint, more_bytes: int) -> bytes:
     addresses = [ipaddress.ip_address(end.address) for end in (source, destination)]
     if {address.version for address in addresses} == {4}:
         family = _TCP4
@@ -56,7 +82,7 @@ def encode_header(source: Endpoint, destination: Endpoint) -> bytes:
             for address in addresses
         ]
     body = b"".join((*packed, source.port.to_bytes(2, "big"), destination.port.to_bytes(2, "big")))
-    return SIGNATURE + bytes((_PROXY, family)) + len(body).to_bytes(2, "big") + body
+    return SIGNATURE + bytes((_PROXY, family)) + (len(body) + more_bytes).to_bytes(2, "big") + body
 
 
 def parse_header(data: bytes) -> tuple[ProxyHeader, int] | NeedBytes:
