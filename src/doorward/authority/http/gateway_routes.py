@@ -49,7 +49,7 @@ def gateway_of(request: AnyRequest) -> GatewayCaller:
     return caller
 
 
-def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:  # noqa: C901  (a list of routes)
+def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:
     """All of them, bound to `services`."""
 
     @get("/v1/gateway/trust", opt=_OPT)
@@ -67,18 +67,6 @@ def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:  # noqa: C
     @post("/v1/gateway/jumps", opt=_OPT, status_code=HTTP_200_OK)
     async def open_jump(request: AnyRequest, data: JSONBody[OpenJump]) -> Jump:
         return await jumps.open_jump(services, gateway_of(request), data)
-
-    @post("/v1/gateway/sessions/{session_id:str}/started", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
-    async def started(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SessionStarted]) -> None:
-        await session_life.session_started(services, gateway_of(request), session_id, data)
-
-    @post("/v1/gateway/sessions/{session_id:str}/notes", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
-    async def notes(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SessionNotes]) -> None:
-        await session_life.session_notes(services, gateway_of(request), session_id, data)
-
-    @post("/v1/gateway/sessions/{session_id:str}/ended", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
-    async def ended(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SessionEnded]) -> None:
-        await session_life.session_ended(services, gateway_of(request), session_id, data)
 
     @post("/v1/gateway/lease", opt=_OPT, status_code=HTTP_200_OK)
     async def lease(request: AnyRequest, data: JSONBody[RenewLease]) -> Lease:
@@ -104,13 +92,27 @@ def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:  # noqa: C
         mint_faces,
         open_one,
         open_jump,
-        started,
-        notes,
-        ended,
+        *_session_life_routes(services),
         lease,
         watch,
         *_recording_routes(services),
     ]
+
+
+def _session_life_routes(services: Services) -> Sequence[HTTPRouteHandler]:
+    @post("/v1/gateway/sessions/{session_id:str}/started", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
+    async def started(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SessionStarted]) -> None:
+        await session_life.session_started(services, gateway_of(request), session_id, data)
+
+    @post("/v1/gateway/sessions/{session_id:str}/notes", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
+    async def notes(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SessionNotes]) -> None:
+        await session_life.session_notes(services, gateway_of(request), session_id, data)
+
+    @post("/v1/gateway/sessions/{session_id:str}/ended", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
+    async def ended(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SessionEnded]) -> None:
+        await session_life.session_ended(services, gateway_of(request), session_id, data)
+
+    return [started, notes, ended]
 
 
 def _recording_routes(services: Services) -> Sequence[HTTPRouteHandler]:
