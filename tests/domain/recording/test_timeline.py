@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.recordings import output, recording, recordings, shell
 
 from doorward.base.errors import Invalid
-from doorward.domain.recording.frames import Frame, FrameType, StreamClosed, StreamOpened
+from doorward.domain.recording.frames import Frame, FrameType, Note, StreamClosed, StreamOpened
 from doorward.domain.recording.levels import StreamKind
 from doorward.domain.recording.timeline import Pace, shown, timeline
 
@@ -60,6 +60,15 @@ def test_one_stream_or_all_with_a_line_that_says_which() -> None:
     assert merged.index(b"A") < merged.index(b"BC")
     assert b"typed" not in merged
     assert b"\x07" not in merged
+
+
+def test_what_was_done_to_files_is_shown_with_names_made_safe() -> None:
+    frames = recording(
+        (1, 0, StreamOpened(kind=StreamKind.SFTP, level="output")),
+        (1, 1, Note("sftp.remove", path=b"/a\x1b[31m", result="ok")),
+    )
+    assert b"sftp.remove /a\\x1b[31m ok" in b"".join(beat.data for beat in shown(frames))
+    assert b"".join(beat.data for beat in shown(frames, stream=1)) == b""
 
 
 @given(frames=recordings(), speed=st.floats(0.1, 100), start=st.integers(0, 50_000_000))

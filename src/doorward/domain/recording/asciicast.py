@@ -25,6 +25,7 @@ from doorward.domain.recording.frames import (
     StreamClosed,
     StreamOpened,
 )
+from doorward.domain.recording.note_text import note_text
 from doorward.domain.recording.screen_filter import ScreenFilter
 
 DEFAULT_COLUMNS: Final = 80  # a stream without a terminal has no size, and the format demands one
@@ -100,7 +101,7 @@ def _marker(content: Body) -> str:
     if isinstance(content, Signalled):
         return f"signal {content.name}"
     if isinstance(content, Note):
-        return content.event
+        return note_text(content)
     return f"from here on {content.direction} was not recorded" if isinstance(content, Partial) else ""
 
 

@@ -10,7 +10,8 @@ from typing import Final
 
 from doorward.base.errors import Invalid
 from doorward.base.terminal_text import for_terminal
-from doorward.domain.recording.frames import Exited, Frame, FrameType, Resized, StreamClosed, StreamOpened
+from doorward.domain.recording.frames import Exited, Frame, FrameType, Note, Resized, StreamClosed, StreamOpened
+from doorward.domain.recording.note_text import note_text
 from doorward.domain.recording.screen_filter import ScreenFilter
 
 SPEED_MIN: Final = 0.1
@@ -60,9 +61,9 @@ def shown(frames: Iterable[Frame], *, stream: int | None = None) -> Iterator[Bea
         content = frame.content
         if isinstance(content, StreamOpened):
             filters[frame.stream] = ScreenFilter()
-            if stream is None:
-                latest = frame.stream
-                yield Beat(0.0, _opening_line(frame.stream, content), frame.elapsed_micros, frame.stream)
+        if isinstance(content, StreamOpened | Note) and stream is None:
+            latest = frame.stream
+            yield Beat(0.0, _line_between(frame.stream, content), frame.elapsed_micros, frame.stream)
         elif isinstance(content, StreamClosed):
             rest = filters.pop(frame.stream).feed(b"", final=True)
             if rest:
@@ -86,7 +87,10 @@ def timeline(beats: Iterable[Beat], pace: Pace, *, start_micros: int = 0) -> Ite
         yield replace(beat, delay_seconds=pace.wait_seconds(gap)) if gap else beat
 
 
-def _opening_line(number: int, opened: StreamOpened) -> bytes:
+def _line_between(number: int, content: StreamOpened | Note) -> bytes:
+    if isinstance(content, Note):
+        return _marker(note_text(content))
+    opened = content
     what = opened.command.decode("utf-8", "backslashreplace") or opened.destination
     return _marker(f"stream {number}: {opened.kind.value} {what}".rstrip())
 

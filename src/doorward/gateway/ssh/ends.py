@@ -60,9 +60,6 @@ class Live(Protocol):
         """Nothing more passes."""
         ...
 
-    def hold(self, why: Hold) -> None: ...
-    def go_on(self, why: Hold) -> None: ...
-
 
 class End:
     """What both ends share. asyncssh calls these; none of them raises.

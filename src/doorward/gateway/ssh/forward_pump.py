@@ -50,16 +50,6 @@ class ForwardPump:
             totals = StreamClosed(output_bytes=self._output_bytes, input_bytes=self._input_bytes)
             self._host.forward_closed(self, self.stream, totals)
 
-    def hold(self, why: Hold) -> None:
-        """Read nothing, from either side."""
-        self.user.hold_reading(why)
-        self.node.hold_reading(why)
-
-    def go_on(self, why: Hold) -> None:
-        """The inverse of `hold`."""
-        self.user.allow_reading(why)
-        self.node.allow_reading(why)
-
     def from_user(self, data: bytes) -> None:
         """Bytes towards the node."""
         if not self._dead:

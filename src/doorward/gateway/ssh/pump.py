@@ -14,7 +14,7 @@ from doorward.domain.recording.levels import Content, RecordingLevel
 from doorward.gateway.relays.sftp import SftpRelay
 from doorward.gateway.relays.ssh import REFUSED_STATUS, ChannelRelay
 from doorward.gateway.relays.verdicts import Forward, Open, Refuse
-from doorward.gateway.ssh.ends import End, Hold, NodeEnd, UserEnd
+from doorward.gateway.ssh.ends import End, NodeEnd, UserEnd
 from doorward.gateway.ssh.sftp_stream import FileHost, SftpStream
 from doorward.wire.ssh.fields import encode_uint32
 
@@ -86,16 +86,6 @@ class Pump:
         """Nothing more passes in either direction; the stream counts as closed now."""
         self._dead = True
         self._report_closed()
-
-    def hold(self, why: Hold) -> None:
-        """Read nothing, from either side."""
-        self.user.hold_reading(why)
-        self.node.hold_reading(why)
-
-    def go_on(self, why: Hold) -> None:
-        """The inverse of `hold`."""
-        self.user.allow_reading(why)
-        self.node.allow_reading(why)
 
     def from_user(self, data: bytes) -> None:
         """Input."""

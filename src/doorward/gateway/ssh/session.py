@@ -36,6 +36,7 @@ from doorward.gateway.ssh.asyncssh_internals import (
     Refusal,
     UserConnection,
 )
+from doorward.gateway.ssh.channels import Channels, Side
 from doorward.gateway.ssh.ends import Hold, Live
 from doorward.gateway.ssh.forward_pump import ForwardPump
 from doorward.gateway.ssh.forwards import Forwards, Opening
@@ -68,7 +69,7 @@ class SshSession:
         self._deadline = now + plan.remaining_seconds
         self._last_act = now
         self._acted = False
-        self._pumps: set[Live] = set()
+        self._channels = Channels()
         self._lines: list[str] = []
         self._exits: dict[int, Exited] = {}
         self._kinds: dict[int, str] = {}
@@ -77,8 +78,6 @@ class SshSession:
         self._dialling: asyncio.Task[NodeConnection] | None = None
         self._is_over = False
         self._last_line = lines.OVER
-        self._is_held = False
-        self._is_held_for_log = False
 
     @classmethod
     def open(cls, plan: SessionPlan, key: MemoryKey, parts: GatewayParts, user: UserConnection) -> "SshSession":
@@ -127,11 +126,8 @@ class SshSession:
 
     def user_blocked(self, *, blocked: bool) -> None:
         """The user's connection takes no more for now, or takes more again."""
-        for pump in tuple(self._pumps):
-            if blocked:
-                pump.node.hold_reading(Hold.CONNECTION)
-            else:
-                pump.node.allow_reading(Hold.CONNECTION)
+        change = self._channels.hold if blocked else self._channels.allow
+        change(Hold.CONNECTION, Side.NODE)
 
     # --- what the registry asks ---
 
@@ -158,12 +154,8 @@ class SshSession:
         self._last_line = line or lines.OVER
         parts = self._parts
         parts.sessions.remove(self.id)
-        had_channels = bool(self._pumps)
-        for pump in tuple(self._pumps):
-            if line:
-                pump.dismiss(line)
-            else:
-                pump.stop()
+        had_channels = bool(len(self._channels))
+        self._channels.end(line)
         if line:
             # Clients drop what they have not printed yet when they are disconnected: let them print the line first.
             wait_seconds = PRINT_SECONDS if had_channels else 0.0
@@ -190,7 +182,7 @@ class SshSession:
 
     def add_pump(self, pump: Live) -> None:
         """One more channel."""
-        self._pumps.add(pump)
+        self._channels.add(pump)
 
     def note(self, note: Note) -> None:
         """One audit event."""
@@ -235,8 +227,8 @@ class SshSession:
     def file_operated(self, stream: int, operation: str, note: frames.Note) -> None:
         """Something was done to a file."""
         self._reports.note(notes.file_operated(stream, operation, note))
-        if self._reports.is_pressed and not self._is_held_for_log and not self._is_over:
-            self._is_held_for_log = True
+        if self._reports.is_pressed and not self._channels.is_held(Hold.LOG) and not self._is_over:
+            self._channels.hold(Hold.LOG, *Side)
             self._parts.tasks.spawn(self._wait_for_log(), f"wait for the log, session {self.id}")
 
     def refused(self, verdict: Refuse) -> None:
@@ -263,7 +255,7 @@ class SshSession:
         self._stream_closed(pump, stream, closed)
 
     def _stream_closed(self, pump: Live, stream: int | None, closed: StreamClosed) -> None:
-        self._pumps.discard(pump)
+        self._channels.discard(pump)
         if stream is None:
             return
         self._bytes_in += closed.input_bytes
@@ -311,7 +303,7 @@ class SshSession:
 
     async def _open_channel(self, relay: ChannelRelay) -> ChannelEnd:
         pump = Pump(relay, self)
-        self._pumps.add(pump)
+        self._channels.add(pump)
         try:
             node = await self.node()
             await node.new_channel().open_towards_peer(pump.node, b"session", b"")
@@ -338,11 +330,8 @@ class SshSession:
         return self._forwards.from_node(kind, data)
 
     def _node_blocked(self, blocked: bool) -> None:
-        for pump in tuple(self._pumps):
-            if blocked:
-                pump.user.hold_reading(Hold.CONNECTION)
-            else:
-                pump.user.allow_reading(Hold.CONNECTION)
+        change = self._channels.hold if blocked else self._channels.allow
+        change(Hold.CONNECTION, Side.USER)
 
     def _recorder_failed(self, error: DoorwardError) -> None:
         line = lines.QUOTA if isinstance(error, QuotaReached) else lines.RECORDER_FAILED
@@ -352,33 +341,23 @@ class SshSession:
         self.end(EndReason.RECORDER_FAILED, lines.RECORDER_FAILED)
 
     def _hold_for_disk(self, recorder: Recorder) -> None:
-        if not self._is_held and not self._is_over:
-            self._is_held = True
+        if not self._channels.is_held(Hold.DISK) and not self._is_over:
+            self._channels.hold(Hold.DISK, *Side)
             self._parts.tasks.spawn(self._wait_for_disk(recorder), f"wait for the disk, session {self.id}")
 
     async def _wait_for_disk(self, recorder: Recorder) -> None:
-        held = tuple(self._pumps)
-        for pump in held:
-            pump.hold(Hold.DISK)
         try:
             await recorder.room()
         except RecorderFailed as error:
             self._recorder_failed(error)
         finally:
-            self._is_held = False
-            for pump in held:
-                pump.go_on(Hold.DISK)
+            self._channels.allow(Hold.DISK, *Side)
 
     async def _wait_for_log(self) -> None:
-        held = tuple(self._pumps)
-        for pump in held:
-            pump.hold(Hold.LOG)
         try:
             await self._reports.room()
         finally:
-            self._is_held_for_log = False
-            for pump in held:
-                pump.go_on(Hold.LOG)
+            self._channels.allow(Hold.LOG, *Side)
 
     async def _finish(self, reason: EndReason) -> None:
         facts: dict[str, object] = {"streams": self._streams}
