@@ -6,6 +6,7 @@ from doorward.authority.callers import UserCaller
 from doorward.authority.giving import check_role_change, check_user_change
 from doorward.authority.policy import PolicyView, UnknownSubject
 from doorward.base.errors import Conflict, Invalid
+from doorward.domain.access.locks import Lock
 from doorward.domain.kinds.oidc_connector import OidcConnector
 from doorward.domain.kinds.registry import Declared
 
@@ -94,3 +95,14 @@ def check_removal(before: PolicyView, after: PolicyView, caller: UserCaller, kin
             raise StillHeld(f"removing role {name}: oidc_connector {', '.join(named[:5])} still gives it")
         giver = before.roles_of(before.users[caller.user_id][1])
         check_role_change(giver, (before.roles[name],), (), f"role {name}")
+
+
+def lock_warnings(view: PolicyView, lock: Lock) -> list[str]:
+    """What a lock names that is not there: it is taken, since it may name what comes, but a slip would lock nobody."""
+    there = {
+        "user": {*view.users, *view.user_names},
+        "node": {*view.nodes, *view.node_names},
+        "role": view.roles.keys(),
+    }
+    missing = [(field, value) for field, value in lock.target if field in there and value not in there[field]]
+    return [f"spec.target.{field}: there is no {field} {value}; this locks nothing yet" for field, value in missing]

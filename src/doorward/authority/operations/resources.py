@@ -13,16 +13,17 @@ import msgspec
 
 from doorward.api.bodies.resources import Applied, Apply, Change, ResourceView, SourceFile
 from doorward.authority.callers import UserCaller
-from doorward.authority.changes import check_change, check_removal
-from doorward.authority.endings import end_sign_ins, redecide
+from doorward.authority.changes import check_change, check_removal, lock_warnings
+from doorward.authority.endings import cut_node, end_sign_ins, redecide
 from doorward.authority.giving import check_administrator_left
 from doorward.authority.noting import note
+from doorward.authority.policy import PolicyView
 from doorward.authority.ports import StoredResource, Transaction
 from doorward.authority.rights import require, require_any, require_in
 from doorward.authority.services import Services
 from doorward.base.clock import to_micros
 from doorward.base.errors import Conflict, Invalid, Missing
-from doorward.base.ids import PersonId, UserId, new_id
+from doorward.base.ids import NodeId, PersonId, UserId, new_id
 from doorward.domain.access.lint import lint
 from doorward.domain.audit.event import Actor, Subjects
 from doorward.domain.audit.events_policy import (
@@ -122,9 +123,27 @@ def store_documents(
             stored, _ = after.users[after.user_names[one.name]]
             live = tx.sign_ins.live_of(UserId(stored.id), tx.now)
             end_sign_ins(tx, live, SignInEnd.USER_DISABLED, actor, stored.name)
+    changes = [_warned(change, one, after) for change, one in zip(changes, documents, strict=True)]
+    _cut_moved(tx, before, after, actor)
     if any(change.action != "unchanged" for change in changes):
         redecide(tx, after, actor)
     return changes
+
+
+def _warned(change: Change, one: Declared, after: PolicyView) -> Change:
+    if one.kind == "role":
+        return msgspec.structs.replace(change, warnings=[f"{each.field}: {each.message}" for each in lint(one.value)])
+    if one.kind == "lock":
+        return msgspec.structs.replace(change, warnings=lock_warnings(after, one.value))
+    return change
+
+
+def _cut_moved(tx: Transaction, before: PolicyView, after: PolicyView, actor: Actor) -> None:
+    """What is open on a node was opened to its address; under another one it is another machine."""
+    for node_id, (_, node) in after.nodes.items():
+        earlier = before.nodes.get(node_id)
+        if earlier is not None and earlier[1] is not node and earlier[1].address != node.address:
+            cut_node(tx, NodeId(node_id), "the node has another address now", actor)
 
 
 def _store(services: Services, tx: Transaction, caller: UserCaller, one: Declared) -> Change:
@@ -145,22 +164,20 @@ def _store(services: Services, tx: Transaction, caller: UserCaller, one: Declare
         _note(tx, actor, RESOURCE_CREATED, stored, digest)
         if one.kind == "lock":
             _note_lock(tx, actor, stored, one)
-        return Change(one.kind, one.name, stored.id, 1, "created", _warnings(one))
+        return Change(one.kind, one.name, stored.id, 1, "created")
     if one.revision is not None and one.revision != earlier.revision:
         raise StaleRevision(
             f"applying {one.kind}/{one.name}: you read revision {one.revision}, it is {earlier.revision} now"
         )
     if dict(earlier.body) == body:
-        return Change(one.kind, one.name, earlier.id, earlier.revision, "unchanged", _warnings(one))
+        return Change(one.kind, one.name, earlier.id, earlier.revision, "unchanged")
+    if one.kind == "lock" and earlier.body["spec"]["target"] != body["spec"]["target"]:
+        raise Conflict(f"applying lock/{one.name}: what a lock names does not change; remove it and make another")
     stored = StoredResource(one.kind, one.name, earlier.id, earlier.revision + 1, body, tx.now)
     if not tx.resources.update(stored, expected_revision=earlier.revision):
         raise StaleRevision(f"applying {one.kind}/{one.name}: somebody changed it just now")
     _note(tx, actor, RESOURCE_UPDATED, stored, digest)
-    return Change(one.kind, one.name, stored.id, stored.revision, "updated", _warnings(one))
-
-
-def _warnings(one: Declared) -> list[str]:
-    return [f"{each.field}: {each.message}" for each in lint(one.value)] if one.kind == "role" else []
+    return Change(one.kind, one.name, stored.id, stored.revision, "updated")
 
 
 def _note(tx: Transaction, actor: Actor, kind: Any, stored: StoredResource, digest: str) -> None:

@@ -1,0 +1,57 @@
+"""What declaring does beyond the rows: moved nodes are cut, and locks keep what they name."""
+
+import pytest
+from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
+from tests.support.proofs import open_as
+
+from doorward.base.errors import Conflict
+
+MOVED = "kind: node\nversion: v1\nmetadata: {name: web, labels: {env: prod}}\nspec: {address: '%s'}\n"
+
+
+@pytest.fixture
+async def admin(lab: AuthorityLab) -> LabSignIn:
+    return await lab.signed_in("ada", "admin", "auditor")
+
+
+async def test_new_address_of_a_node_cuts_what_is_open_there(lab: AuthorityLab, admin: LabSignIn) -> None:
+    await lab.declare(OPS)
+    bob = await lab.signed_in("bob", "ops")
+    for name in ("web", "db"):
+        await lab.node(name, {"env": "prod"})
+    plan = await open_as(lab, bob, "dwt-root@web")
+    await open_as(lab, bob, "dwt-root@db")
+    await lab.apply(admin, MOVED % "192.0.2.80:22")
+    assert await lab.cuts() == []
+    await lab.apply(admin, MOVED % "192.0.2.81:22")
+    assert [(one.session_id, str(one.reason)) for one in await lab.cuts()] == [(plan.session_id, "target_changed")]
+
+
+class TestLocksTargets:
+    LOCK = "kind: lock\nversion: v1\nmetadata: {name: stop}\nspec: {target: {%s}, message: '%s'}\n"
+
+    async def test_what_a_lock_names_does_not_change(self, lab: AuthorityLab, admin: LabSignIn) -> None:
+        await lab.signed_in("bob")
+        await lab.apply(admin, self.LOCK % ("user: bob", "for now"))
+        with pytest.raises(Conflict):
+            await lab.apply(admin, self.LOCK % ("user: eve", "for now"))
+        await lab.apply(admin, self.LOCK % ("user: bob", "for good"))
+
+    async def test_lock_on_what_is_not_there_is_taken_with_a_warning(self, lab: AuthorityLab, admin: LabSignIn) -> None:
+        text = self.LOCK % ("user: bbo, role: nil, node: wbe, login: root", "")
+        (change,) = (await lab.apply(admin, text)).changes
+        assert [one.split(":")[0] for one in change.warnings] == [
+            "spec.target.user",
+            "spec.target.role",
+            "spec.target.node",
+        ]
+
+    @pytest.mark.parametrize("target", ["user: bob", "role: ops", "node: web", "login: anybody"])
+    async def test_lock_on_what_is_there_warns_of_nothing(
+        self, lab: AuthorityLab, admin: LabSignIn, target: str
+    ) -> None:
+        await lab.declare(OPS)
+        await lab.signed_in("bob")
+        await lab.node("web")
+        (change,) = (await lab.apply(admin, self.LOCK % (target, ""))).changes
+        assert change.warnings == []
