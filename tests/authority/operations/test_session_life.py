@@ -77,6 +77,32 @@ async def test_reason_of_the_cut_stands_whatever_the_gateway_says(lab: Authority
     assert (await lab.events("session.ended"))[0].fields["reason"] == "locked"
 
 
+@pytest.mark.parametrize("reason", ["locked", "revoked", "policy_changed", "dropped", "target_changed"])
+async def test_reason_of_ours_without_a_cut_of_ours_is_not_believed(
+    lab: AuthorityLab, plan: SessionPlan, reason: str
+) -> None:
+    await session_ended(lab.services, lab.gateway, plan.session_id, SessionEnded(reason, "output", 0, 0))
+    assert (await lab.session(plan.session_id)).end_reason is EndReason.CLOSED
+    assert (await lab.events("session.ended"))[0].fields["reason"] == "closed"
+
+
+async def test_end_does_not_change_what_is_known_already(lab: AuthorityLab, plan: SessionPlan) -> None:
+    before = (await lab.session(plan.session_id)).facts
+    lies = {"signed_in_from": "203.0.113.9", "session_key": "00", "presumed": True, "streams": 1}
+    await session_ended(lab.services, lab.gateway, plan.session_id, SessionEnded("closed", "output", 0, 0, lies))
+    assert (await lab.session(plan.session_id)).facts == {**before, "streams": 1}
+
+
+@pytest.mark.parametrize(("said", "stored"), [("strict", "output"), ("none", "none"), ("all of it", "none")])
+async def test_level_is_never_above_what_was_asked_for(
+    lab: AuthorityLab, plan: SessionPlan, said: str, stored: str
+) -> None:
+    assert (await lab.session(plan.session_id)).level_asked == "output"
+    await session_ended(lab.services, lab.gateway, plan.session_id, SessionEnded("closed", said, 0, 0))
+    assert (await lab.session(plan.session_id)).level_achieved == stored
+    assert (await lab.events("session.ended"))[0].fields["level_achieved"] == stored
+
+
 @pytest.mark.parametrize("reason", ["", "finished", "CLOSED", "locked "])
 async def test_reason_outside_the_list_is_refused(lab: AuthorityLab, plan: SessionPlan, reason: str) -> None:
     with pytest.raises(Invalid):

@@ -15,6 +15,7 @@ from doorward.base.ids import SessionId, checked_id
 from doorward.domain.audit.catalogue import BY_NAME
 from doorward.domain.audit.event import Actor, Subjects
 from doorward.domain.audit.events_sessions import SESSION_ENDED, SESSION_STARTED
+from doorward.domain.recording.levels import RecordingLevel
 from doorward.domain.sessions.record import SessionRecord
 from doorward.domain.sessions.states import EndReason, SessionState
 
@@ -22,6 +23,20 @@ FACT_TEXT_MAX: Final = 512
 FACTS_MAX: Final = 32
 # Started and ended have calls of their own, which move the state; as mere notes they would say what is not so.
 _NOT_AS_NOTES: Final = frozenset({SESSION_STARTED.name, SESSION_ENDED.name})
+
+_OURS: Final = frozenset(
+    {
+        EndReason.DROPPED,
+        EndReason.REVOKED,
+        EndReason.LOCKED,
+        EndReason.POLICY_CHANGED,
+        EndReason.TARGET_CHANGED,
+        EndReason.CRITICALITY_RISEN,
+        EndReason.WORK_ORDER_CLOSED,
+    }
+)
+"""Reasons of ours: one of them stands already when we have cut the session; a gateway's word alone is not enough."""
+_OUR_FACTS: Final = frozenset({"presumed", "session_key", "signed_in_from"})
 
 
 def own_session(tx: Transaction, caller: GatewayCaller, session_id: str) -> SessionRecord:
@@ -101,17 +116,20 @@ async def session_ended(services: Services, caller: GatewayCaller, session_id: s
     except ValueError as error:
         raise Invalid("ending a session: the reason is not one of the closed list") from error
     facts = bounded_facts(said.facts)
+    reason = EndReason.CLOSED if reason in _OURS else reason
 
     def work(tx: Transaction) -> None:
         session = own_session(tx, caller, session_id)
+        level = _level(tx, session, said.level_achieved)
+        added = {name: value for name, value in facts.items() if name not in _OUR_FACTS}
         ended = tx.sessions.end(
             session.id,
             reason,
             tx.now,
-            level_achieved=said.level_achieved,
+            level_achieved=level,
             bytes_in=said.bytes_in,
             bytes_out=said.bytes_out,
-            facts={**session.facts, **facts},
+            facts={**added, **session.facts},
         )
         if not ended:
             return
@@ -121,7 +139,7 @@ async def session_ended(services: Services, caller: GatewayCaller, session_id: s
             Actor.gateway(caller.gateway_id),
             {
                 "reason": str(session.end_reason or reason),
-                "level_achieved": said.level_achieved,
+                "level_achieved": level,
                 "how": "reported",
                 "bytes_in": said.bytes_in,
                 "bytes_out": said.bytes_out,
@@ -131,3 +149,18 @@ async def session_ended(services: Services, caller: GatewayCaller, session_id: s
 
     await services.store.write(work)
     services.bell.ring()
+
+
+def _level(tx: Transaction, session: SessionRecord, said: str) -> str:
+    """As reported, but never above what was asked for, nor above what a sealed recording's manifest says."""
+    recording = tx.recordings.get(session.id)
+    manifest = {} if recording is None or recording.manifest is None else recording.manifest
+    claims = (said, session.level_asked, str(manifest.get("level_achieved", said)))
+    return min(_parsed(claim) for claim in claims).text
+
+
+def _parsed(level: str) -> RecordingLevel:
+    try:
+        return RecordingLevel.parse(level)
+    except Invalid:
+        return RecordingLevel.NONE
