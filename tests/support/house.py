@@ -90,9 +90,9 @@ class House:
         """Somebody new, signed in."""
         return self.installation.enrolled(self.admin, name, *(roles or ("ops",)))
 
-    def another_node(self, name: str) -> PreparedNode:
+    def another_node(self, name: str, *labels: str) -> PreparedNode:
         """A node for one test's own purposes."""
-        node = prepare_node(self.admin, name, [ROOT], ["env=prod"])
+        node = prepare_node(self.admin, name, [ROOT], ["env=prod", *labels])
         self.others.append(node)
         return node
 
