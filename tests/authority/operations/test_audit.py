@@ -1,6 +1,7 @@
 """Searching the log: what is unknown finds nothing, what can not be read is refused, and looking leaves a trace."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -48,6 +49,17 @@ OPENED = ["session.opened", "decision.made"]
 )
 async def test_what_happened_is_found(lab: AuthorityLab, olga: LabSignIn, session: str, wanted: dict[str, str]) -> None:
     assert await types(lab, olga, **wanted) == OPENED
+
+
+async def test_person_is_found_by_their_id_whatever_others_are_called(
+    lab: AuthorityLab, olga: LabSignIn, session: str
+) -> None:
+    view = await lab.read(lab.services.policy.view)
+    bob = view.user_names["bob"]
+    shadow = {**view.user_names, bob: view.user_names["olga"]}
+    shadowed = replace(view, user_names=shadow)
+    assert (await lab.read(lambda tx: Search({"person": bob}).query(shadowed, tx))).user_id == bob
+    assert await types(lab, olga, person=bob) == OPENED
 
 
 async def test_session_is_found_by_its_id(lab: AuthorityLab, olga: LabSignIn, session: str) -> None:

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from doorward.base.clock import EPOCH
 from doorward.base.entropy import SeededEntropy
 from doorward.base.ids import new_id
-from doorward.domain.identity.oidc_claims import GROUPS_MAX, claimed, claims_wanted, name_of, unique_name
+from doorward.domain.identity.oidc_claims import (
+    GROUPS_MAX,
+    NAME_CLAIMS,
+    NAMELESS,
+    claimed,
+    claims_wanted,
+    name_of,
+    unique_name,
+)
 from doorward.domain.identity.oidc_sign_in import claims_times, length_of
 from doorward.domain.kinds.names import plain_name
 from doorward.domain.kinds.oidc_connector import OidcConnector
@@ -121,3 +129,8 @@ def test_a_sign_in_is_no_longer_than_a_day_nor_than_claims_that_can_not_be_refre
 def test_claims_are_asked_for_again_at_their_age_and_too_old_at_twice_that() -> None:
     start = EPOCH
     assert claims_times(CONNECTOR, start) == (start + timedelta(hours=1), start + timedelta(hours=2))
+
+
+def test_name_that_is_shaped_like_an_id_is_passed_over() -> None:
+    assert name_of({NAME_CLAIMS[0]: "a" * 26, NAME_CLAIMS[1]: "bob"}) == "bob"
+    assert name_of({NAME_CLAIMS[0]: "a" * 26}) == NAMELESS

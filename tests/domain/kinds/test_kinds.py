@@ -223,3 +223,19 @@ def test_an_inline_secret_does_not_appear_in_the_problem() -> None:
     with pytest.raises(InvalidDocuments) as caught:
         parse_documents(text, "f.yaml")
     assert "hunter2" not in str(caught.value) + "".join(map(str, caught.value.problems))
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("user", {"roles": ["access"]}),
+        ("node", {"address": "192.0.2.1:22"}),
+        ("lock", {"target": {"user": "bob"}}),
+        ("oidc_connector", CONNECTOR),
+    ],
+)
+def test_nothing_is_named_like_an_id(kind: str, spec: dict[str, Any]) -> None:
+    for name in ("a" * 26, "abcdefghijklmnopqrstuvwx27"):
+        assert refused(kind, spec, name=name) == {"metadata.name"}
+    for name in ("a" * 25, "a" * 27, "a" * 25 + "1"):
+        load(kind, spec, name=name)

@@ -91,8 +91,10 @@ class Search:
 
 
 def _id_of(name: str, names: Any) -> str:
+    if is_id(name):  # first: something may still be called like another's id
+        return name
     found = names.get(name.lower())
-    return str(found) if found else name if is_id(name) else _NOBODY
+    return str(found) if found else _NOBODY
 
 
 async def search_audit(services: Services, caller: UserCaller, search: Search) -> AuditPage:

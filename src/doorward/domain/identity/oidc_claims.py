@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from doorward.base.errors import Invalid
+from doorward.base.ids import is_id
 from doorward.domain.kinds.oidc_connector import OidcConnector
 from doorward.domain.kinds.user import ROLES_MAX, TRAIT_VALUES_MAX, trait_value
 
@@ -45,7 +46,8 @@ def name_of(claims: Mapping[str, Any]) -> str:
     """A name to show, from the first claim that holds one; it identifies nobody."""
     for claim in NAME_CLAIMS:
         found = claims.get(claim)
-        if isinstance(found, str) and (name := _plain(found.split("@", 1)[0] if claim == "email" else found)):
+        name = _plain(found.split("@", 1)[0] if claim == "email" else found) if isinstance(found, str) else ""
+        if name and not is_id(name):
             return name
     return NAMELESS
 

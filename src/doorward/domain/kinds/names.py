@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from doorward.base.errors import Invalid
+from doorward.base.ids import is_id
 
 NAME_CHARACTERS_MAX: Final = 64
 _NAME: Final = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
@@ -21,13 +22,20 @@ def plain_name(text: str) -> str:
     """The name of a user, role or the like: unique without case, so lower case only."""
     if _NAME.fullmatch(text) is None or text in {".", ".."}:
         raise Invalid("reading a name: 1 to 64 of a-z, 0-9, dot, underscore and hyphen are expected")
-    return text
+    return _no_id(text)
 
 
 def node_name(text: str) -> str:
     """The name of a node: one label of a host name (RFC 1123), lower case."""
     if _HOST_LABEL.fullmatch(text) is None:
         raise Invalid("reading a node's name: 1 to 63 of a-z, 0-9 and inner hyphens are expected")
+    return _no_id(text)
+
+
+def _no_id(text: str) -> str:
+    """Ids and names are asked for in the same places: what is called like another's id would be taken for it."""
+    if is_id(text):
+        raise Invalid("reading a name: this has the shape of an id, 26 of a-z and 2-7")
     return text
 
 
