@@ -86,3 +86,23 @@ def test_lists_are_said_as_the_script_splits_them() -> None:
     script = setup_script(facts())
     assert as_the_shell_reads(script, "DOORWARD_LOGINS") == "root deploy"
     assert as_the_shell_reads(script, "DOORWARD_GATEWAYS") == "192.0.2.90,2001:db8::1"
+
+
+def exempt(*gateways: str) -> list[str]:
+    """What the script makes of the gateways' names, on this host."""
+    script = setup_script(facts(gateways=gateways))
+    function = script[script.index("address_list() {") :].split("\n}\n", 1)[0] + "\n}\n"
+    words = ["/bin/sh", "-euc", f"{head_of(script)}\n{function}\naddress_list"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip().split(",")
+
+
+def test_names_of_gateways_become_addresses_on_the_node() -> None:
+    found = exempt("192.0.2.90", "2001:db8::1", "localhost")
+    assert {"192.0.2.90", "2001:db8::1"} < set(found)
+    assert {"127.0.0.1", "::1"} & set(found)
+    assert "localhost" not in found
+
+
+def test_name_that_nobody_knows_is_left_out() -> None:
+    assert exempt("192.0.2.90", "no-such-host.invalid") == ["192.0.2.90"]
+    assert exempt("no-such-host.invalid") == [""]

@@ -105,6 +105,27 @@ def test_a_match_block_that_says_otherwise_rolls_back(house: House, sshd: Sshd, 
     assert old_way_opens(sshd, key)
 
 
+@pytest.mark.parametrize("place", ["configuration", "included file"])
+def test_exclusive_refuses_a_match_block_that_keeps_another_way_open(
+    house: House, sshd: Sshd, key: KeyFiles, place: str
+) -> None:
+    keys = sshd.directory / "other"
+    keys.write_text(key.public_line + "\n")
+    match = f"Match Address 192.0.2.0/24\n    AuthorizedKeysFile {keys}\n"
+    file = sshd.directory / "sshd_config"
+    if place == "configuration":
+        file.write_text(file.read_text() + match)
+    else:
+        (sshd.directory / "more.conf").write_text(match)
+        file.write_text(f"Include {sshd.directory}/*.conf\n" + file.read_text())
+    before = configuration(sshd)
+    name = declared(house, sshd, f"open-{place[:4]}")
+    done = run_script(script(house, name, "--exclusive"), sshd)
+    assert done.returncode == 1
+    assert "a Match block sets AuthorizedKeysFile" in done.stderr
+    assert configuration(sshd) == before
+
+
 def test_another_authority_is_not_replaced_without_being_asked(house: House, sshd: Sshd, key: KeyFiles) -> None:
     other = sshd.directory / "other"
     other.write_text(key.public_line + "\n")

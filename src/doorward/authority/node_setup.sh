@@ -17,6 +17,16 @@ END='# END doorward'
 say() { printf 'doorward: %s\n' "$*"; }
 die() { printf 'doorward: %s\n' "$*" >&2; exit 1; }
 
+address_list() {  # DOORWARD_GATEWAYS with names resolved here, comma between: sshd takes addresses only
+    for name in $(printf '%s' "$DOORWARD_GATEWAYS" | tr ',' ' '); do
+        case $name in
+            *:*) printf '%s\n' "$name" ;;
+            *[!0-9.]*) getent ahosts "$name" 2>/dev/null | awk '{print $1}' || true ;;
+            *) printf '%s\n' "$name" ;;
+        esac
+    done | sort -u | paste -s -d , -
+}
+
 reload_sshd() {
     if [ -n "${DOORWARD_RELOAD:-}" ]; then sh -c "$DOORWARD_RELOAD"
     elif command -v systemctl >/dev/null 2>&1 && systemctl is-active --quiet ssh 2>/dev/null; then systemctl reload ssh
@@ -66,6 +76,23 @@ done
 for login in $DOORWARD_LOGINS; do
     id "$login" >/dev/null 2>&1 || die "there is no account $login on this host"
 done
+all_lines() {  # of the configuration and of the files that it includes, each after a line `doorward-file`
+    without_block | tr '=\t' '  '
+    without_block | tr '=\t' '  ' | awk 'tolower($1) == "include" {for (i = 2; i <= NF; i++) print $i}' | while read -r pattern; do
+        case $pattern in /*) ;; *) pattern=/etc/ssh/$pattern ;; esac
+        for file in $pattern; do
+            [ ! -f "$file" ] || { echo; echo doorward-file; tr '=\t' '  ' < "$file"; }
+        done
+    done
+}
+if [ "$EXCLUSIVE" = yes ]; then
+    # A Match block speaks for some accounts or addresses only, so asking sshd about ours does not tell what it opens.
+    MATCHED=$(all_lines | awk '
+        $1 == "doorward-file" {inside = 0; next}
+        tolower($1) == "match" {inside = 1; next}
+        inside && tolower($1) ~ /^(trustedusercakeys|authorizedprincipals(file|command)|authorizedkeys(file|command)|pubkeyauthentication|passwordauthentication|kbdinteractiveauthentication|challengeresponseauthentication|hostbasedauthentication|gssapiauthentication)$/ {print $1; exit}')
+    [ -z "$MATCHED" ] || die "a Match block sets $MATCHED, which --exclusive is to decide; remove it there"
+fi
 OTHER_CA=$(without_block > "$SSHD_CONFIG.doorward-old"; "$SSHD" -T -f "$SSHD_CONFIG.doorward-old" -C "user=root,host=localhost,addr=127.0.0.1" | awk '$1 == "trustedusercakeys" {print $2}'; rm -f "$SSHD_CONFIG.doorward-old")
 case $OTHER_CA in none|"") ;; *) [ "$EXCLUSIVE" = yes ] || die "another authority for users is in force ($OTHER_CA); --exclusive replaces it" ;; esac
 
@@ -121,14 +148,15 @@ done
 chmod 644 "$DIR"/*.pub "$DIR/root.pem" "$DIR/node-id" "$DIR"/principals/*
 chmod go-w "$DIR"/principals/*
 
+EXEMPT=$(address_list)
 block() {  # $1: yes when other ways in are to be off
     printf '%s\n' "$BEGIN"
     printf 'TrustedUserCAKeys %s\n' "$DIR/session_authorities.pub"
     printf 'AuthorizedPrincipalsFile %s/principals/%%u\n' "$DIR"
     printf 'HostCertificate %s\n' "$DIR/host_key-cert.pub"
     printf 'PubkeyAuthentication yes\n'
-    if "$SSHD" -T -f "$SSHD_CONFIG" -C user=root,host=localhost,addr=127.0.0.1 2>/dev/null | grep -qi '^persourcepenaltyexemptlist' && [ -n "$DOORWARD_GATEWAYS" ]; then
-        printf 'PerSourcePenaltyExemptList %s\n' "$DOORWARD_GATEWAYS"
+    if "$SSHD" -T -f "$SSHD_CONFIG" -C user=root,host=localhost,addr=127.0.0.1 2>/dev/null | grep -qi '^persourcepenaltyexemptlist' && [ -n "$EXEMPT" ]; then
+        printf 'PerSourcePenaltyExemptList %s\n' "$EXEMPT"
     fi
     if [ "$1" = yes ]; then
         printf 'PasswordAuthentication no\nKbdInteractiveAuthentication no\nHostbasedAuthentication no\nGSSAPIAuthentication no\n'
@@ -149,6 +177,14 @@ check_accounts() {
         [ "$(says "$login" authorizedprincipalsfile)" = "$DIR/principals/%u" ] || roll_back "for $login another principals file stays in force (a Match block?)"
     done
 }
+check_exclusive() {
+    for login in $DOORWARD_LOGINS; do
+        for pair in authorizedkeysfile:none authorizedkeyscommand:none passwordauthentication:no kbdinteractiveauthentication:no hostbasedauthentication:no; do
+            found=$(says "$login" "${pair%%:*}")
+            [ "$found" = "${pair#*:}" ] || roll_back "for $login another way in stays open: ${pair%%:*} is ${found:-unset} (a Match block?)"
+        done
+    done
+}
 check_accounts
 reload_sshd
 
@@ -166,6 +202,7 @@ if [ "$EXCLUSIVE" = yes ]; then
     { block yes; without_block; } > "$WORK/config"
     install_config < "$WORK/config"
     check_accounts
+    check_exclusive
     reload_sshd
     log_in || roll_back "a log-in does not work with the other ways in turned off"
     say "other ways in are off"

@@ -3,7 +3,6 @@
 There is no silent first use: until one of the two has happened, a node is unverified and nothing connects to it.
 """
 
-import ipaddress
 import re
 from typing import Final
 
@@ -67,7 +66,7 @@ async def node_setup(services: Services, caller: UserCaller, name: str, said: No
             url=said.url,
             token=token,
             root_pem=to_pem(services.keys.x509_root),
-            gateways=_gateway_addresses(tx),
+            gateways=_gateway_hosts(tx),
             exclusive=said.exclusive,
         )
         return NodeSetupScript(setup_script(facts), row.expires.isoformat())
@@ -166,17 +165,9 @@ def host_key(line: str) -> bytes:
     return blob
 
 
-def _gateway_addresses(tx: Transaction) -> tuple[str, ...]:
-    names = {name for gateway in tx.gateways.list() for name in gateway.names}
-    return tuple(sorted(name for name in names if _is_address(name)))
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+def _gateway_hosts(tx: Transaction) -> tuple[str, ...]:
+    """Names and addresses; the script resolves the names there, since sshd takes addresses alone."""
+    return tuple(sorted({name for gateway in tx.gateways.list() for name in gateway.names}))
 
 
 async def pin_host_key(services: Services, caller: UserCaller, name: str, said: PinHostKey) -> ResourceView:
