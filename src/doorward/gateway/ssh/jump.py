@@ -6,7 +6,6 @@ What is inside belongs to the same user and ends with the connection around it.
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -15,6 +14,7 @@ from asyncssh import ChannelOpenError
 from doorward.api.bodies.gateway_calls import Jump as GrantedJump
 from doorward.base.errors import DoorwardError
 from doorward.base.terminal_text import for_terminal
+from doorward.domain.certificates.face_names import node_in_face
 from doorward.gateway.parts import GatewayParts
 from doorward.gateway.ssh import lines
 from doorward.gateway.ssh.asyncssh_channels import ChannelEnd
@@ -30,7 +30,6 @@ INSIDE_MAX: Final = 64
 """Connections inside one jump at a time: a tool that shares its way to the gateway opens one for each host."""
 HOST_BYTES_MAX: Final = 255
 DEADLINE_SECONDS_MAX: Final = 7 * 86_400.0
-_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 _Event = Callable[[], None]
 MakeInside = Callable[[str, str, str], Awaitable[Callable[[_Event, _Event], UserConnection]]]
@@ -124,6 +123,4 @@ def face_wanted(data: bytes, suffix: str) -> str | None:
     except RemoteProtocolError:
         return None
     host = name.lower() if name.isascii() else ""
-    label, dot, rest = host.partition(".")
-    is_node = bool(dot) and rest == suffix and _LABEL.fullmatch(label) is not None
-    return host if is_node and port == NODE_PORT else None
+    return host if port == NODE_PORT and node_in_face(host, suffix) is not None else None
