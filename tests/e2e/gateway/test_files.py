@@ -1,20 +1,17 @@
 """Copies of files through a gateway, by the stock sftp and scp and a real SFTP server: bytes, log and recording."""
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
-import asyncssh
 import pytest
 import pytest_asyncio
-from tests.support.gateway_lab import NODE, Lab, gateway_lab
-from tests.support.ports import LOOPBACK
+from tests.support.gateway_lab import Lab, gateway_lab
+from tests.support.other_client import connected
 
 from doorward.domain.access.obligations import Obligations
 from doorward.domain.recording.frames import FrameType, Note
@@ -222,17 +219,3 @@ async def test_thousands_of_operations_wait_for_a_slow_log_and_none_is_lost(lab:
     told = await operations(lab)
     assert len(told) == 3000
     assert {each["result"] for each in told} == {"ok"}
-
-
-@contextlib.asynccontextmanager
-async def connected(lab: Lab) -> AsyncIterator[asyncssh.SSHClientConnection]:
-    """A client of another make."""
-    options: dict[str, Any] = {
-        "username": f"{lab.login}@{NODE}",
-        "client_keys": [str(lab.client.identity)],
-        "known_hosts": None,
-        "agent_path": None,
-        "config": None,
-    }
-    async with asyncssh.connect(LOOPBACK, lab.port, **options) as connection:
-        yield connection

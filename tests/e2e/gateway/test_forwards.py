@@ -7,15 +7,16 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 import pytest
 import pytest_asyncio
-from tests.support.gateway_lab import NODE, Lab, gateway_lab
+from tests.support.far_server import BULK_BYTES, GREETING, Far, converse, far_port, no_more, reached
+from tests.support.gateway_lab import Lab, gateway_lab
+from tests.support.other_client import connected
 from tests.support.ports import LOOPBACK, free_port
 
 from doorward.domain.access.obligations import Obligations
@@ -24,8 +25,6 @@ from doorward.domain.recording.reader import frames_in
 from doorward.gateway.relays.ssh_tables import FORWARDS_MAX
 
 ALL = Obligations(port_forwarding_local=True, port_forwarding_remote=True, forward_agent=True)
-BULK_BYTES = 10 * 1024 * 1024
-GREETING = b"I speak first\n"
 
 
 @pytest_asyncio.fixture
@@ -45,35 +44,6 @@ def short() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@dataclass
-class Far:
-    """A server that greets, reads to the end, answers with as much again and its digest, and closes."""
-
-    answer: bytes = b""
-    ended: int = 0
-    writers: list[asyncio.StreamWriter] = field(default_factory=list)
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.writers.append(writer)
-        with contextlib.suppress(ConnectionError):
-            writer.write(GREETING)
-            digest = hashlib.sha256()
-            while piece := await reader.read(65_536):
-                digest.update(piece)
-            writer.write(self.answer + digest.hexdigest().encode())
-            await writer.drain()
-        self.ended += 1
-        writer.close()
-
-
-@contextlib.asynccontextmanager
-async def far_port() -> AsyncIterator[tuple[Far, int]]:
-    far = Far(answer=os.urandom(BULK_BYTES))
-    server = await asyncio.start_server(far.serve, LOOPBACK, 0)
-    async with server:
-        yield far, server.sockets[0].getsockname()[1]
-
-
 @contextlib.asynccontextmanager
 async def ssh(lab: Lab, *flags: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """The stock client in the background."""
@@ -85,40 +55,6 @@ async def ssh(lab: Lab, *flags: str) -> AsyncIterator[asyncio.subprocess.Process
         if process.returncode is None:
             process.kill()
         await process.communicate()
-
-
-async def converse(
-    far: Far, connect: Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
-) -> None:
-    """Ten megabytes each way, our half closed in between."""
-    data = os.urandom(BULK_BYTES)
-    async with asyncio.timeout(30):
-        reader, writer = await connect()
-        assert await reader.readline() == GREETING
-        writer.write(data)
-        writer.write_eof()
-        answer = await reader.read()
-        writer.close()
-    assert answer == far.answer + hashlib.sha256(data).hexdigest().encode()
-
-
-async def reached(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection to a port that somebody is about to listen on."""
-    while True:
-        try:
-            return await asyncio.open_connection(LOOPBACK, port)
-        except ConnectionRefusedError:
-            await asyncio.sleep(0.05)
-
-
-async def no_more(port: int) -> None:
-    """Wait until nobody listens there: a client has its answer before the node has closed."""
-    async with asyncio.timeout(10):
-        with contextlib.suppress(ConnectionRefusedError):
-            while True:
-                _, writer = await asyncio.open_connection(LOOPBACK, port)
-                writer.close()
-                await asyncio.sleep(0.05)
 
 
 async def allocated(process: asyncio.subprocess.Process) -> int:
@@ -391,17 +327,3 @@ async def test_who_does_not_read_is_not_sent_more_than_windows_hold(lab: Lab) ->
         assert sent < 64 * 1024 * 1024
         idle.transport.abort()
     server.close()
-
-
-@contextlib.asynccontextmanager
-async def connected(lab: Lab) -> AsyncIterator[asyncssh.SSHClientConnection]:
-    """A client of another make."""
-    options: dict[str, Any] = {
-        "username": f"{lab.login}@{NODE}",
-        "client_keys": [str(lab.client.identity)],
-        "known_hosts": None,
-        "agent_path": None,
-        "config": None,
-    }
-    async with asyncssh.connect(LOOPBACK, lab.port, **options) as connection:
-        yield connection
