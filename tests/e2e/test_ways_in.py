@@ -138,11 +138,20 @@ def test_rsync_carries_a_folder_there_and_back(way: Way, tmp_path: Path) -> None
     assert (tmp_path / "back" / "data").read_bytes() == (tmp_path / "there" / "data").read_bytes()
 
 
-def test_scp_copies_a_file(way: Way, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["-O", "-s"])
+def test_scp_copies_a_file(way: Way, tmp_path: Path, form: str) -> None:
     (tmp_path / "file").write_bytes(os.urandom(100_000))
     there = f"{way.target}:dwt-scp-ways-{os.getpid()}"
     for source, to in ((str(tmp_path / "file"), there), (there, str(tmp_path / "back"))):
-        way.must("scp", "-O", "-F", str(way.config), source, to)
+        way.must("scp", form, "-F", str(way.config), source, to)
+    assert (tmp_path / "back").read_bytes() == (tmp_path / "file").read_bytes()
+
+
+def test_sftp_puts_and_gets(way: Way, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(os.urandom(100_000))
+    name = f"dwt-sftp-ways-{os.getpid()}"
+    (tmp_path / "batch").write_text(f"put {tmp_path}/file {name}\nget {name} {tmp_path}/back\nrm {name}\n")
+    way.must("sftp", "-F", str(way.config), "-b", str(tmp_path / "batch"), way.target)
     assert (tmp_path / "back").read_bytes() == (tmp_path / "file").read_bytes()
 
 
@@ -182,6 +191,8 @@ def test_ansible_pings_and_runs_commands(way: Way, tmp_path: Path) -> None:
     }
     ansible = [str(BIN / "ansible"), "-i", str(inventory), "all"]
     assert b'"ping": "pong"' in way.must(*ansible, "-m", "ping", **settings)
+    copied = way.must(*ansible, "-m", "ping", **{**settings, "ANSIBLE_PIPELINING": "0"})  # by sftp, then run
+    assert b'"ping": "pong"' in copied
     assert b"| CHANGED" in way.must(*ansible, "-m", "command", "-a", "id -un", **settings)
     raw = way.must(*ansible, "-m", "raw", "-a", "id -un", **settings)
     assert way.house.root.encode() in raw
