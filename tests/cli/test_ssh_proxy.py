@@ -110,9 +110,15 @@ def test_it_ends_when_ssh_goes(pair: tuple[ssl.SSLSocket, ssl.SSLSocket]) -> Non
 
 def test_what_the_gateway_said_last_still_comes_out(pair: tuple[ssl.SSLSocket, ssl.SSLSocket]) -> None:
     carrying = Carrying(pair[0])
-    pair[1].sendall(b"x" * 500_000)
-    pair[1].close()
+
+    def say() -> None:
+        pair[1].sendall(b"x" * 500_000)
+        pair[1].close()
+
+    saying = threading.Thread(target=say)
+    saying.start()
     assert carrying.received() == b"x" * 500_000
+    saying.join(SECONDS)
     assert carrying.ends()
     os.close(carrying.to_proxy)
 
