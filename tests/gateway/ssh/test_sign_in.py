@@ -226,7 +226,7 @@ def test_an_answer_that_nobody_asked_for_ends_the_connection() -> None:
 def test_nothing_is_looked_at_after_a_refusal() -> None:
     sign_in = proven()
     sign_in.refuse()
-    assert sign_in.request(signed(), NOW) == Fail(())
+    assert sign_in.request(signed(), NOW) == Fail()
 
 
 def test_requests_are_counted() -> None:
