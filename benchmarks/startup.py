@@ -30,7 +30,16 @@ def _milliseconds(command: list[str], environment: dict[str, str]) -> float:
 def _prepare(directory: Path) -> dict[str, str]:
     """A sign-in that is good for a year, and an `ssh` that does nothing."""
     (directory / "door").write_text(
-        door_text(Door(int(time.time()) + YEAR_SECONDS, "gateway.example", 3443, "gateway.example", "dw"))
+        door_text(
+            Door(
+                int(time.time()) + YEAR_SECONDS,
+                "gateway.example",
+                3443,
+                name="gateway.example",
+                suffix="dw",
+                installation="a" * 26,
+            )
+        )
     )
     programs = directory / "bin"
     programs.mkdir()

@@ -108,7 +108,8 @@ class Pump:
             self._carry_files(self._files, content, data)
             return
         covered = self._open.covered
-        if (covered.input if content is FrameType.INPUT else covered.output) is Content.STORED:
+        # Of a stream that is read along only its error output comes here: it is no file, so it is stored itself.
+        if (covered.input if content is FrameType.INPUT else covered.output) is not Content.UNSTORED:
             try:
                 self._host.store(self._stream, content, data)
             except DoorwardError as error:
