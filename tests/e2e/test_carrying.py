@@ -20,11 +20,16 @@ SECONDS_MAX = 90
 
 
 @pytest.fixture(scope="module")
-def fay(house: House) -> Person:
-    """She may forward everything."""
+def forwarders(house: House) -> str:
+    """A role that may forward everything."""
     options = "{ssh_port_forwarding: {local: true, remote: true}, forward_agent: true}"
     house.admin.dw("apply", "-f", "-", stdin=role("forwarders", options))
-    return house.user("fay", "forwarders")
+    return "forwarders"
+
+
+@pytest.fixture(scope="module")
+def fay(house: House, forwarders: str) -> Person:
+    return house.user("fay", forwarders)
 
 
 @pytest.fixture(scope="module")
@@ -155,8 +160,8 @@ def test_a_port_is_forwarded_both_ways_when_the_role_says_so(house: House, fay: 
     assert "remote_forward" in {each["kind"] for each in told}
 
 
-def test_a_lock_closes_open_forwards(house: House) -> None:
-    gus = house.user("gus", "forwarders")
+def test_a_lock_closes_open_forwards(house: House, forwarders: str) -> None:
+    gus = house.user("gus", forwarders)
     ours = free_port()
     words = house.command(gus, options=["-N", "-L", f"{ours}:{LOOPBACK}:{house.node.sshd.port}"])
     forwarding = subprocess.Popen(words, env=gus.env(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
