@@ -69,24 +69,24 @@ spec:
 
 @pytest.fixture
 def browser(corp: Corp) -> Iterator[Browser]:
-    someone = Browser("erin-sub")
-    corp.provider.account("erin-sub", preferred_username="erin", groups=["engineers"])
+    someone = Browser("olga-sub")
+    corp.provider.account("olga-sub", preferred_username="olga", groups=["engineers"])
     yield someone
     someone.close()
 
 
 def test_the_browser_that_dw_opens_signs_in_and_the_door_opens(corp: Corp) -> None:
-    corp.provider.account("dora-sub", preferred_username="dora", groups=["engineers"])
-    person = corp.house.installation.person("dora")
-    opened = f"{sys.executable} -m tests.support.oidc_provider.browser dora-sub %s"
+    corp.provider.account("odile-sub", preferred_username="odile", groups=["engineers"])
+    person = corp.house.installation.person("odile")
+    opened = f"{sys.executable} -m tests.support.oidc_provider.browser odile-sub %s"
     person.environment = {"BROWSER": opened, "PYTHONPATH": str(CHECKOUT)}
-    assert "signed in as dora until" in person.dw(*corp.words())
+    assert "signed in as odile until" in person.dw(*corp.words())
     assert corp.house.ssh(person, "id -un").stdout.decode().strip() == corp.house.root
     assert "oidc" in person.dw("status")
 
 
 def test_a_log_out_at_the_provider_ends_the_sign_in_and_cuts_the_session(corp: Corp, browser: Browser) -> None:
-    person = corp.house.installation.person("erin")
+    person = corp.house.installation.person("olga")
     with corp.typing(person) as login:
         assert login.stdout is not None
         login.stdout.readline()
@@ -106,7 +106,7 @@ def test_a_log_out_at_the_provider_ends_the_sign_in_and_cuts_the_session(corp: C
 
 
 def test_a_code_typed_elsewhere_signs_in_where_there_is_no_browser(corp: Corp, browser: Browser) -> None:
-    person = corp.house.installation.person("erin-on-a-server")
+    person = corp.house.installation.person("olga-on-a-server")
     with corp.typing(person, "--device") as login:
         assert login.stdout is not None
         where = login.stdout.readline().split()[-1]
@@ -114,7 +114,7 @@ def test_a_code_typed_elsewhere_signs_in_where_there_is_no_browser(corp: Corp, b
         assert "started from 127.0.0.1" in login.stdout.readline()
         browser.type_code(where, code)
         assert login.wait(LOGIN_SECONDS_MAX) == 0
-        assert "signed in as erin" in login.stdout.read()
+        assert "signed in as olga" in login.stdout.read()
     eventually(lambda: "oidc+device" in person.dw("status"), "the way is not shown")
 
 

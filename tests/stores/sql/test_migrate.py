@@ -14,6 +14,7 @@ from doorward.base.entropy import SeededEntropy, SystemEntropy
 from doorward.base.errors import Unavailable
 from doorward.stores.sql import tables_log, tables_sessions
 from doorward.stores.sql.migrate import NewerTables, migrate
+from doorward.stores.sql.migrations import versions
 from doorward.stores.sql.postgres_store import open_postgres
 from doorward.stores.sql.sqlite_store import open_sqlite
 from doorward.stores.sql.store import SqlStore
@@ -37,7 +38,9 @@ async def test_the_triggers_in_the_database_are_those_that_the_table_of_moves_ma
 
 
 async def test_migrating_again_does_nothing(store: SqlStore) -> None:
-    assert await store.write(lambda tx: migrate(tx.connection)) == ("0003", "0003")
+    before, newest = await store.write(lambda tx: migrate(tx.connection))
+    assert before == newest
+    assert before == max(file.stem.split("_")[1] for file in Path(versions.__path__[0]).glob("rev_*.py"))
 
 
 async def test_tables_of_a_newer_version_are_left_alone(database_path: Path) -> None:
