@@ -2,9 +2,9 @@
 
 import pytest
 from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
-from tests.support.proofs import open_as
+from tests.support.proofs import SignedRequest, face_certificate, new_session_key, open_as
 
-from doorward.api.bodies.gateway_calls import RenewLease, SessionPlan
+from doorward.api.bodies.gateway_calls import OpenSession, RenewLease, SessionPlan
 from doorward.authority.endings import cut
 from doorward.authority.jobs.leases import look_at_leases
 from doorward.authority.operations.contact import renew_lease
@@ -161,6 +161,54 @@ async def test_change_that_leaves_the_ground_leaves_the_session(
     plan = await started(lab, bob)
     await lab.apply(admin, change)
     await goes_on(lab, plan)
+
+
+class TestCriticality:
+    """A node that becomes critical while sessions are open on it."""
+
+    RISEN = NODE % ("env: prod, criticality: critical", "192.0.2.80:22")
+
+    async def test_session_that_might_go_on_out_of_sight_is_cut_and_says_why(
+        self, lab: AuthorityLab, admin: LabSignIn, bob: LabSignIn
+    ) -> None:
+        plan = await started(lab, bob)
+        await lab.apply(admin, self.RISEN)
+        assert await was_cut(lab, plan, EndReason.CRITICALITY_RISEN) == "the node is critical now; connect again"
+
+    async def test_session_that_owes_all_of_it_already_goes_on(
+        self, lab: AuthorityLab, admin: LabSignIn, bob: LabSignIn
+    ) -> None:
+        await lab.declare(OPS + "  options: {on_control_loss: cut, lock: cut}\n")
+        plan = await started(lab, bob)
+        await lab.apply(admin, self.RISEN)
+        await goes_on(lab, plan)
+
+    async def test_session_on_a_proof_that_binds_no_node_is_cut(
+        self, lab: AuthorityLab, admin: LabSignIn, bob: LabSignIn
+    ) -> None:
+        await lab.declare(OPS + "  options: {on_control_loss: cut, lock: cut}\n")
+        face = face_certificate(lab, gateway_id=lab.gateway.gateway_id, name="prod-web-01.dw")
+        proof = SignedRequest(bob.certificate, "dwt-root", lab.entropy.token(32)).sign(bob.key)
+        plan = await lab.ask(OpenSession(proof, new_session_key(lab), bob.caller.source, face=face))
+        assert (await lab.session(plan.session_id)).proof_kind == "unbound"
+        await lab.apply(admin, self.RISEN)
+        await was_cut(lab, plan, EndReason.CRITICALITY_RISEN)
+
+    async def test_role_that_becomes_stricter_at_once_is_the_reason(
+        self, lab: AuthorityLab, admin: LabSignIn, bob: LabSignIn
+    ) -> None:
+        plan = await started(lab, bob)
+        await lab.declare(OPS + "  options: {permit_shell: false}\n")
+        await lab.apply(admin, self.RISEN)
+        await was_cut(lab, plan, EndReason.POLICY_CHANGED)
+
+    async def test_session_on_a_node_that_was_critical_all_along_goes_on(
+        self, lab: AuthorityLab, admin: LabSignIn, bob: LabSignIn
+    ) -> None:
+        await lab.declare(self.RISEN)
+        plan = await started(lab, bob)
+        await lab.apply(admin, USER % ("carol", "ops"))
+        await goes_on(lab, plan)
 
 
 async def test_removed_node_cuts_its_sessions_only(lab: AuthorityLab, admin: LabSignIn, bob: LabSignIn) -> None:

@@ -11,23 +11,25 @@ from datetime import datetime
 from doorward.authority.policy import PolicyView, UnknownSubject
 from doorward.authority.ports import Transaction
 from doorward.base.ids import NodeId, SignInId
+from doorward.domain.access.criticality import is_critical, on_critical
 from doorward.domain.access.decide import decide
 from doorward.domain.access.levels import SecondFactor
 from doorward.domain.access.locks import facts_of, locks_hit
 from doorward.domain.access.obligations import Obligations
-from doorward.domain.access.question import Context, Wanted
+from doorward.domain.access.question import Context, Target, Wanted
 from doorward.domain.access.verdict import Allow, Deny, Reason
 from doorward.domain.audit.event import Actor, event
 from doorward.domain.audit.events_people import SIGN_IN_ENDED
 from doorward.domain.audit.events_policy import POLICY_REDECIDED
 from doorward.domain.audit.events_sessions import SESSION_CUT_ORDERED
 from doorward.domain.identity.sign_in import SignIn, SignInEnd
-from doorward.domain.sessions.record import SessionCut, SessionRecord
+from doorward.domain.sessions.record import UNBOUND, SessionCut, SessionRecord
 from doorward.domain.sessions.states import EndReason, SessionState
 
 MESSAGES = {
     EndReason.LOCKED: "your access was locked",
     EndReason.POLICY_CHANGED: "your access changed and no longer covers this session",
+    EndReason.CRITICALITY_RISEN: "the node is critical now; connect again",
     EndReason.REVOKED: "an administrator ended this session",
     EndReason.DROPPED: "you signed out",
 }
@@ -139,9 +141,19 @@ def _verdict(view: PolicyView, session: SessionRecord, now: datetime) -> tuple[E
         case Deny():
             return EndReason.POLICY_CHANGED, MESSAGES[EndReason.POLICY_CHANGED]
         case Allow():
-            frozen = Obligations.load(session.obligations)
-            if frozen.merge(decision.obligations) != frozen:
-                return EndReason.POLICY_CHANGED, "what your access obliges became stricter; connect again"
+            return _on_allow(session, Obligations.load(session.obligations), decision.obligations, target)
+
+
+def _on_allow(
+    session: SessionRecord, frozen: Obligations, now_obliged: Obligations, target: Target
+) -> tuple[EndReason, str] | None:
+    """Cut what opened under laxer obligations, or on a proof that would not be enough any more."""
+    obliged = frozen.merge(now_obliged)
+    is_risen = session.proof_kind == UNBOUND or (obliged != frozen and obliged == on_critical(frozen))
+    if is_critical(target.labels) and is_risen:
+        return EndReason.CRITICALITY_RISEN, MESSAGES[EndReason.CRITICALITY_RISEN]
+    if obliged != frozen:
+        return EndReason.POLICY_CHANGED, "what your access obliges became stricter; connect again"
     return None
 
 

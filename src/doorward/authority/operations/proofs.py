@@ -23,6 +23,7 @@ from doorward.domain.certificates.face_names import node_in_face
 from doorward.domain.certificates.proof import ProvenSignIn, check_sign_in_proof
 from doorward.domain.certificates.refusals import CertificateExpired
 from doorward.domain.certificates.ssh_check import FaceIdentity, UserIdentity, check_face_certificate
+from doorward.domain.sessions.record import HOSTBOUND, PLAIN, UNBOUND
 from doorward.wire.errors import RemoteProtocolError
 from doorward.wire.ssh.certificate import parse_certificate
 
@@ -31,11 +32,6 @@ NO_NODE: Final = ""
 """No node is called so."""
 JUST_EXPIRED: Final = timedelta(seconds=5)
 """A gateway looks at the time before we do: what lapsed in between is no lie of its."""
-PLAIN: Final = "plain"
-"""The node stands in the signed user name; the client signed no face, as before OpenSSH 8.9."""
-HOSTBOUND: Final = "hostbound"
-UNBOUND: Final = "unbound"
-"""The client signed neither node nor face: the face, and with it the node, is the gateway's word."""
 
 
 class BadProof(Refused):

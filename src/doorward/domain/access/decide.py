@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from doorward.domain.access.criticality import CRITICAL_STEP, is_critical, on_critical
 from doorward.domain.access.labels import Labels
 from doorward.domain.access.locks import Lock, facts_of, locks_hit
 from doorward.domain.access.obligations import Obligations
@@ -67,7 +68,8 @@ def decide(  # noqa: PLR0917  (each argument is one input of the rule, in the or
     policy = prepared.standing(target.kind)
     run = _run((policy,), target.labels, wanted.named)
     if not run.reasons and context.basis in (None, STANDING):
-        return _allowed(policy.obligations(run.matched[0]), STANDING, run.trace, context, now=now, ends=None)
+        obligations = policy.obligations(run.matched[0])
+        return _allowed(obligations, STANDING, run.trace, context, labels=target.labels, now=now, ends=None)
     if context.basis == STANDING or not prepared.grants:
         return Deny(run.reasons or (Reason.NO_SUCH_BASIS,), run.trace)
     return _with_grants(_Question(prepared, target, wanted, locks, context, now), run)
@@ -223,7 +225,8 @@ def _with_grants(question: _Question, standing: _Run) -> Decision:
     )
     obligations = merge_options((role.options for role in matched_roles), target.kind)
     step = Step(basis.id, "grant", basis.request_id, Outcome.MATCHED)
-    return _allowed(obligations, basis.id, (*trace, step), context, now=question.now, ends=basis.until)
+    trace, labels = (*trace, step), target.labels
+    return _allowed(obligations, basis.id, trace, context, labels=labels, now=question.now, ends=basis.until)
 
 
 def _covering(question: _Question) -> tuple[list[int], list[Step]]:
@@ -254,11 +257,14 @@ def _allowed(
     trace: tuple[Step, ...],
     context: Context,
     *,
+    labels: Labels,
     now: datetime,
     ends: datetime | None,
 ) -> Allow:
     if context.least_mfa > obligations.require_session_mfa:
         obligations = replace(obligations, require_session_mfa=context.least_mfa)
+    if is_critical(labels):
+        obligations, trace = on_critical(obligations), (*trace, CRITICAL_STEP)
     try:
         until = now + obligations.max_session_ttl
     except OverflowError:

@@ -3,10 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from doorward.base.ids import GatewayId, NodeId, SessionId, SignInId, UserId
 from doorward.domain.sessions.states import EndReason, SessionState
+
+PLAIN: Final = "plain"
+"""The node stands in the signed user name; the client signed no face, as before OpenSSH 8.9."""
+HOSTBOUND: Final = "hostbound"
+UNBOUND: Final = "unbound"
+"""The client signed neither node nor face: the face, and with it the node, is the gateway's word."""
+FACTOR_GIVEN: Final = "factor_given"
+"""The fact that says when the second factor was given by which a session opened, in microseconds (UTC), where its age
+matters."""
 
 
 @dataclass(frozen=True, slots=True)
