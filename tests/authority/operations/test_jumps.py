@@ -8,9 +8,10 @@ from tests.support.authority_lab import OPS, SOURCE, AuthorityLab, LabSignIn
 from tests.support.proofs import SignedRequest, face_certificate, new_session_key
 
 from doorward.api.bodies.gateway_calls import Jump, OpenJump, OpenSession, Proof, SessionPlan
-from doorward.authority.operations.admission import ProofUnbound, SessionRefused
+from doorward.authority.operations.admission import SessionRefused
 from doorward.authority.operations.jumps import JumpRefused, ProofUsed, open_jump
 from doorward.authority.operations.proofs import BadProof
+from doorward.authority.operations.threshold import ProofUnbound
 from doorward.base.errors import Refused
 from doorward.domain.identity.sign_in import SIGN_IN_LENGTH_DEFAULT, SignInEnd
 

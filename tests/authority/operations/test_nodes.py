@@ -8,11 +8,12 @@ from tests.support.authority_lab import OPS, PEER, AuthorityLab, LabSignIn
 from tests.support.proofs import open_as
 
 from doorward.api.bodies.administration import EnrolNode, IssueToken, NodeSetup, PinHostKey
-from doorward.authority.operations.admission import NodeUnverified, SessionRefused
+from doorward.authority.operations.admission import SessionRefused
 from doorward.authority.operations.joining import issue_token
 from doorward.authority.operations.node_doubt import AnotherKey, lock_name
 from doorward.authority.operations.nodes import enrol_node, host_key, node_setup, pin_host_key
 from doorward.authority.operations.resources import delete_resource
+from doorward.authority.operations.threshold import NodeUnverified
 from doorward.authority.operations.tokens import TokenRefused
 from doorward.authority.rights import NoRight
 from doorward.base.errors import Invalid, Missing

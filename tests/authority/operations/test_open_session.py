@@ -1,6 +1,7 @@
 """Opening a session on an honest proof: what is answered, what is stored, what is logged, and when it is refused."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,12 +11,15 @@ from tests.support.proofs import SignedRequest, asking, new_session_key, open_as
 
 from doorward.api.bodies.gateway_calls import OpenSession
 from doorward.authority.operations import open_session
-from doorward.authority.operations.admission import NodeUnverified, SessionRefused, TooManySessions
+from doorward.authority.operations.admission import SessionRefused
+from doorward.authority.operations.open_session import extensions_of
+from doorward.authority.operations.threshold import NodeUnverified, PasskeyRequired, SourcePinned, TooManySessions
 from doorward.base.errors import DoorwardError, Refused
 from doorward.base.ids import SessionId
 from doorward.domain.access.obligations import Obligations
 from doorward.domain.certificates.principals import node_principal, session_principal
 from doorward.domain.identity.sign_in import SignInEnd
+from doorward.domain.recording.levels import RecordingLevel
 from doorward.domain.sessions.states import EndReason, SessionState
 from doorward.wire.ssh.certificate import parse_certificate
 
@@ -184,7 +188,7 @@ async def test_unverified_node_is_allowed_to_nobody_yet(lab: AuthorityLab) -> No
 
 
 async def test_no_more_sessions_than_the_role_permits(lab: AuthorityLab) -> None:
-    bob = await scene(lab, max_sessions=2)
+    bob = await scene(lab, max_connections=2)
     first = await open_as(lab, bob, WHERE)
     await open_as(lab, bob, WHERE)
     assert isinstance(await refusal(lab, asking(lab, bob, WHERE)), TooManySessions)
@@ -193,20 +197,73 @@ async def test_no_more_sessions_than_the_role_permits(lab: AuthorityLab) -> None
 
 
 async def test_two_openings_at_once_are_not_both_the_last_one(lab: AuthorityLab) -> None:
-    bob = await scene(lab, max_sessions=1)
+    bob = await scene(lab, max_connections=1)
     results = await asyncio.gather(*(open_as(lab, bob, WHERE) for _ in range(6)), return_exceptions=True)
     assert sum(not isinstance(one, BaseException) for one in results) == 1
     assert all(isinstance(one, TooManySessions) for one in results if isinstance(one, BaseException))
 
 
+async def test_how_many_channels_a_connection_may_hold_is_not_how_many_connections_there_may_be(
+    lab: AuthorityLab,
+) -> None:
+    bob = await scene(lab, max_sessions=1)
+    await open_as(lab, bob, WHERE)
+    await open_as(lab, bob, WHERE)
+    assert await sessions_of(lab) == 2
+
+
 async def test_pinned_session_opens_from_where_the_user_signed_in_only(lab: AuthorityLab) -> None:
     bob = await scene(lab, pin_source_ip=True)
-    assert (await refusal(lab, asking(lab, bob, WHERE, source="198.51.100.9"))).code == "factor_required"
+    error = await refusal(lab, asking(lab, bob, WHERE, source="198.51.100.9"))
+    assert isinstance(error, SourcePinned)
+    assert error.message == "prod-web-01 can be reached only from the address at which you signed in"
+    assert (await lab.events("session.refused"))[-1].fields["reason"] == "source_pinned"
     await open_as(lab, bob, WHERE)
 
 
+async def test_passkey_is_not_asked_for_as_a_code(lab: AuthorityLab) -> None:
+    bob = await scene(lab, require_session_mfa="webauthn")
+    error = await refusal(lab, asking(lab, bob, WHERE))
+    assert isinstance(error, PasskeyRequired)
+    assert "ssh can not ask for" in error.message
+    assert (await lab.events("session.refused"))[-1].fields["reason"] == "passkey_required"
+
+
+async def test_trusted_device_is_not_asked_for_as_a_code(lab: AuthorityLab) -> None:
+    bob = await scene(lab, device_trust_mode="required")
+    assert (await refusal(lab, asking(lab, bob, WHERE))).code == "trusted_device_required"
+
+
+async def test_what_no_code_can_make_good_is_said_before_a_code_is_asked_for(lab: AuthorityLab) -> None:
+    bob = await scene(lab, require_session_mfa=True, pin_source_ip=True)
+    elsewhere = asking(lab, bob, WHERE, source="198.51.100.9")
+    assert (await refusal(lab, elsewhere)).code == "source_pinned"
+    assert (await refusal(lab, asking(lab, bob, WHERE))).code == "factor_required"
+
+
+@pytest.mark.parametrize(
+    ("obligations", "given"),
+    [
+        (Obligations(), ("permit-pty",)),
+        (Obligations(permit_shell=False), ("permit-pty",)),
+        (Obligations(permit_shell=False, permit_exec=False), ()),
+        (Obligations(port_forwarding_local=True), ("permit-pty", "permit-port-forwarding")),
+        (Obligations(port_forwarding_remote=True), ("permit-pty", "permit-port-forwarding")),
+        (Obligations(forward_agent=True), ("permit-pty", "permit-agent-forwarding")),
+    ],
+)
+def test_certificate_carries_what_the_plan_permits(obligations: Obligations, given: tuple[str, ...]) -> None:
+    assert extensions_of(obligations) == given
+
+
+def test_certificate_of_a_strictly_recorded_session_permits_no_forwarding() -> None:
+    wide = Obligations(port_forwarding_local=True, port_forwarding_remote=True, forward_agent=True)
+    assert extensions_of(replace(wide, recording=RecordingLevel.OUTPUT_INPUT))[1:] != ()
+    assert extensions_of(replace(wide, recording=RecordingLevel.STRICT)) == ("permit-pty",)
+
+
 async def test_retry_with_the_same_key_gets_the_same_session(lab: AuthorityLab) -> None:
-    bob = await scene(lab, max_sessions=1)
+    bob = await scene(lab, max_connections=1)
     wanted = asking(lab, bob, WHERE)
     first = await lab.ask(wanted)
     size = await lab.log_size()

@@ -9,7 +9,7 @@ from tests.support.enrolments import add_factor, code_at
 from tests.support.proofs import asking, open_as
 
 from doorward.api.bodies.sign_ins import VerifyAhead
-from doorward.authority.operations.admission import FactorRequired
+from doorward.authority.operations.threshold import FactorRequired
 from doorward.authority.operations.users import reset_user
 from doorward.authority.operations.verify_ahead import FactorRefused, verify_ahead
 from doorward.base.errors import Refused

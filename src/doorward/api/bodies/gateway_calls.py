@@ -68,7 +68,8 @@ class SessionPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `node_host_authorities` with the one principal `host_principal`, or a plain key of `host_key_fingerprint`
     (`SHA256:...`; `host_key` is its blob where that is known).
     `obligations` is the dump of `domain.access.options.Obligations`. Nothing is forwarded before the gateway's watch
-    has reached `epoch`.
+    has reached `epoch`. `factor_remaining_seconds`: how long the second factor counts for what is newly opened in the
+    session; None without a limit.
     """
 
     session_id: Text
@@ -90,6 +91,7 @@ class SessionPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     installation_id: Text
     host_key_fingerprint: Text = ""
     notices: list[Line] = []
+    factor_remaining_seconds: float | None = None
 
 
 class SessionStarted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,28 +6,25 @@ the gateway gets a plan. A refusal says the same, after the same time, whether t
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from doorward.api.bodies.gateway_calls import OpenSession, SessionPlan
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.jobs.leases import end_presumed
-from doorward.authority.operations.admission import (
-    Admitted,
-    Asked,
-    admit,
-    factor_step,
-    readmit,
-    refuse,
-)
+from doorward.authority.operations.admission import Admitted, admit, readmit, refuse
 from doorward.authority.operations.proofs import Claim, proven_claim
+from doorward.authority.operations.threshold import Asked
+from doorward.authority.operations.typed_codes import typed_code
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
+from doorward.base.clock import from_micros
 from doorward.base.errors import DoorwardError, Refused
 from doorward.base.ids import SessionId, new_id
 from doorward.domain.access.obligations import Obligations
 from doorward.domain.certificates.principals import node_principal
-from doorward.domain.sessions.record import SessionRecord
+from doorward.domain.recording.levels import RecordingLevel
+from doorward.domain.sessions.record import FACTOR_GIVEN, SessionRecord
 from doorward.domain.sessions.states import EndReason
 
 REFUSAL_SECONDS: Final = 0.12
@@ -50,7 +47,7 @@ async def _open(services: Services, caller: GatewayCaller, wanted: OpenSession) 
     services.clock_guard.check()
     services.gateway_limits.check(caller.gateway_id)
     claim = await proven_claim(services, caller, wanted)
-    step = await factor_step(services, claim, wanted.factor_code)
+    typed = await typed_code(services, claim.identity.user_id, wanted.factor_code)
     identity = SessionId(new_id(services.entropy))
 
     def work(tx: Transaction) -> Admitted | Refused:
@@ -61,9 +58,7 @@ async def _open(services: Services, caller: GatewayCaller, wanted: OpenSession) 
         if tx.jumps.has(claim.proof_digest):
             return refuse(tx, caller, claim, "proof_used")
         epoch = tx.revocation.read_for_open()
-        failed = bool(wanted.factor_code) and step is None
-        asked = Asked(claim=claim, caller=caller, session_id=identity, epoch=epoch, factor=step, failed=failed)
-        admitted = admit(services, tx, asked)
+        admitted = admit(services, tx, Asked(claim, caller, identity, epoch, typed))
         if isinstance(admitted, Refused):
             return admitted
         if not tx.sessions.add(admitted.record):
@@ -93,6 +88,9 @@ def _is_retry(tx: Transaction, earlier: SessionRecord, caller: GatewayCaller, cl
 def extensions_of(obligations: Obligations) -> tuple[str, ...]:
     """What the session certificate carries, so that the node enforces the plan as well."""
     given = ["permit-pty"] if obligations.permit_shell or obligations.permit_exec else []
+    if obligations.recording is RecordingLevel.STRICT:
+        return tuple(given)  # nothing passes then that is not stored, and neither is what is forwarded
+    # OpenSSH knows one permission for both directions, so that the one not given is for the gateway alone to refuse.
     if obligations.port_forwarding_local or obligations.port_forwarding_remote:
         given.append("permit-port-forwarding")
     if obligations.forward_agent:
@@ -132,4 +130,13 @@ async def _plan(services: Services, admitted: Admitted, wanted: OpenSession) -> 
         epoch=session.epoch,
         recording_level=session.level_asked,
         installation_id=services.installation_id,
+        factor_remaining_seconds=_factor_remaining(session, admitted.obligations, services.clock.now()),
     )
+
+
+def _factor_remaining(session: SessionRecord, obligations: Obligations, now: datetime) -> float | None:
+    given = session.facts.get(FACTOR_GIVEN)
+    if given is None:
+        return None
+    counts_until = from_micros(given) + obligations.mfa_verification_interval
+    return max(0.0, (counts_until - now).total_seconds())

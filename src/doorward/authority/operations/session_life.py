@@ -16,7 +16,7 @@ from doorward.domain.audit.catalogue import BY_NAME
 from doorward.domain.audit.event import Actor, Subjects
 from doorward.domain.audit.events_sessions import SESSION_ENDED, SESSION_STARTED
 from doorward.domain.recording.levels import RecordingLevel
-from doorward.domain.sessions.record import SessionRecord
+from doorward.domain.sessions.record import FACTOR_GIVEN, SessionRecord
 from doorward.domain.sessions.states import EndReason, SessionState
 
 FACT_TEXT_MAX: Final = 512
@@ -36,7 +36,7 @@ _OURS: Final = frozenset(
     }
 )
 """Reasons of ours: one of them stands already when we have cut the session; a gateway's word alone is not enough."""
-_OUR_FACTS: Final = frozenset({"presumed", "session_key", "signed_in_from"})
+_OUR_FACTS: Final = frozenset({"presumed", "session_key", "signed_in_from", FACTOR_GIVEN})
 
 
 def own_session(tx: Transaction, caller: GatewayCaller, session_id: str) -> SessionRecord:

@@ -67,6 +67,7 @@ class UserFront:
         self._sign_in: SignIn | None = None
         self._proven: Proven | None = None
         self._key: MemoryKey | None = None
+        self._ask_line = lines.ASK_CODE
         self._session: SshSession | None = None
         self._is_gone = False
 
@@ -104,7 +105,7 @@ class UserFront:
             case AcceptOffer(algorithm, key_blob):
                 self._user.accept_offer(algorithm, key_blob)
             case AskCode():
-                self._user.ask(lines.ASK_CODE, lines.PROMPT_CODE)
+                self._user.ask(self._ask_line, lines.PROMPT_CODE)
             case Disconnect(line):
                 self._user.farewell(DISCONNECT_PROTOCOL_ERROR, line)
             case Proven():
@@ -210,6 +211,7 @@ class UserFront:
         if reason == FACTOR_REQUIRED and code is None:
             await self._carry_out(sign_in, sign_in.owe_code())
         elif reason in (FACTOR_REQUIRED, FACTOR_REFUSED) and code is not None:
+            self._ask_line = lines.ASK_AGAIN.format(why=for_terminal(error.message))
             await self._carry_out(sign_in, sign_in.refuse_code())
         else:
             self._refuse(sign_in, error.message)
