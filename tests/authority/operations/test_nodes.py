@@ -1,6 +1,7 @@
 """How a node becomes reachable: by a one-time token from its own host, or by a fingerprint that somebody typed."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from tests.support.authorities import ed25519_key
@@ -111,6 +112,30 @@ async def test_second_key_locks_the_node_and_is_not_believed(
     assert locked.fields["name"] == lock_name(node_id)
     with pytest.raises(AnotherKey):
         await enrol_node(lab.services, PEER, EnrolNode(await token_for(lab, admin), OTHER_LINE))
+
+
+async def test_second_key_locks_again_when_the_lock_of_an_earlier_one_has_run_out(
+    lab: AuthorityLab, admin: LabSignIn, node_id: NodeId
+) -> None:
+    await lab.declare(OPS)
+    bob = await lab.signed_in("bob", "ops")
+    await enrol_node(lab.services, PEER, EnrolNode(await token_for(lab, admin), LINE))
+    with pytest.raises(AnotherKey):
+        await enrol_node(lab.services, PEER, EnrolNode(await token_for(lab, admin), OTHER_LINE))
+    ends = (lab.clock.now() + timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    spec = f"{{target: {{node: {node_id}}}, expires: '{ends}'}}"
+    await lab.apply(admin, f"kind: lock\nversion: v1\nmetadata: {{name: {lock_name(node_id)}}}\nspec: {spec}\n")
+    lab.advance(minutes=6)
+    plan = await open_as(lab, bob, "dwt-root@web")
+    with pytest.raises(AnotherKey):
+        await enrol_node(lab.services, PEER, EnrolNode(await token_for(lab, admin), OTHER_LINE))
+    assert [one.session_id for one in await lab.cuts()] == [plan.session_id]
+    with pytest.raises(SessionRefused):
+        await open_as(lab, bob, "dwt-root@web")
+    size = await lab.log_size()
+    with pytest.raises(AnotherKey):  # and once more says it once more, but has nothing new to lock
+        await enrol_node(lab.services, PEER, EnrolNode(await token_for(lab, admin), OTHER_LINE))
+    assert [one.type for one in await lab.events_since(size)].count("lock.created") == 0
 
 
 async def test_same_key_is_enrolled_again_without_a_word(lab: AuthorityLab, admin: LabSignIn, node_id: NodeId) -> None:

@@ -5,6 +5,7 @@ administrator has looked, and then either removes the lock, or forgets the known
 """
 
 import hashlib
+from dataclasses import replace
 
 import msgspec
 
@@ -17,9 +18,9 @@ from doorward.base.ids import new_id
 from doorward.domain.access.locks import Lock
 from doorward.domain.audit.event import Actor, Subjects
 from doorward.domain.audit.events_machines import NODE_KEY_MISMATCH
-from doorward.domain.audit.events_policy import LOCK_CREATED, RESOURCE_CREATED
+from doorward.domain.audit.events_policy import LOCK_CREATED, RESOURCE_CREATED, RESOURCE_UPDATED
 from doorward.domain.identity.machines import NodeHost
-from doorward.domain.kinds.registry import dump
+from doorward.domain.kinds.registry import dump, load_body
 
 
 class AnotherKey(Conflict):
@@ -34,20 +35,41 @@ def lock_name(node_id: str) -> str:
 
 
 def lock_doubted(services: Services, tx: Transaction, node: StoredResource, known: NodeHost, shown: str) -> None:
-    """Lock the node, cut what is open on it, and note why; a lock that is there already stands."""
+    """Lock the node, cut what is open on it, and note why; where it is locked for this already, that stands."""
     actor = Actor.node(known.node_id)
     subjects = Subjects(node=node.id, resource=node.id)
     fields = {"name": node.name, "expected": known.fingerprint, "shown": shown, "address": ""}
     note(tx, NODE_KEY_MISMATCH, actor, fields, subjects)
     message = "another machine was set up as this node; an administrator must look"
     lock = Lock(lock_name(node.id), (("node", node.id),), message)
-    body = dump(lock)
-    stored = StoredResource("lock", lock.name, new_id(services.entropy), 1, body, tx.now)
-    if not tx.resources.insert(stored):
+    if not _put(services, tx, lock, actor):
         return
-    digest = hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
-    created = {"kind": "lock", "name": lock.name, "revision": 1, "body_sha256": digest}
-    note(tx, RESOURCE_CREATED, actor, created, Subjects(resource=stored.id))
     locked = {"name": lock.name, "target": dict(lock.target), "message": message}
-    note(tx, LOCK_CREATED, actor, locked, Subjects(resource=stored.id, node=node.id))
+    note(tx, LOCK_CREATED, actor, locked, subjects)
     redecide(tx, services.policy.fresh(tx), actor)
+
+
+def _put(services: Services, tx: Transaction, lock: Lock, actor: Actor) -> bool:
+    """Whether there is something new to lock: not while the same lock is in force, for as long as this one would be."""
+    earlier = tx.resources.get("lock", lock.name)
+    if earlier is not None and _stands(load_body("lock", earlier.body), lock):
+        return False
+    body = dump(lock)
+    digest = hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
+    fields = {"kind": "lock", "name": lock.name, "body_sha256": digest}
+    if earlier is None:
+        stored = StoredResource("lock", lock.name, new_id(services.entropy), 1, body, tx.now)
+        if not tx.resources.insert(stored):
+            raise Conflict("locking a node: somebody else is at it")
+        note(tx, RESOURCE_CREATED, actor, {**fields, "revision": 1}, Subjects(resource=stored.id))
+        return True
+    # It has run out, or an administrator gave it an end or another aim: it is put back as it was made.
+    renewed = replace(earlier, revision=earlier.revision + 1, body=body, updated=tx.now)
+    if not tx.resources.update(renewed, expected_revision=earlier.revision):
+        raise Conflict("locking a node: somebody else is at it")
+    note(tx, RESOURCE_UPDATED, actor, {**fields, "revision": renewed.revision}, Subjects(resource=renewed.id))
+    return True
+
+
+def _stands(earlier: Lock, wanted: Lock) -> bool:
+    return earlier.target == wanted.target and earlier.expires is None
