@@ -11,6 +11,7 @@ from tests.support.proofs import open_as
 
 from doorward.api.bodies.gateway_calls import Lease, RenewLease, WatchMessage
 from doorward.authority.operations.contact import gateway_trust, renew_lease, watch
+from doorward.authority.operations.threshold import TooManySessions
 from doorward.base.errors import Missing
 from doorward.base.ids import GatewayId
 from doorward.domain.sessions.states import EndReason, SessionState
@@ -93,9 +94,32 @@ async def test_session_that_its_gateway_has_no_more_is_over(lab: AuthorityLab, b
 
 async def test_session_that_opens_is_not_missed_yet(lab: AuthorityLab, bob: LabSignIn) -> None:
     plan = await open_as(lab, bob, WHERE)
-    lab.advance(seconds=60)
+    lab.advance(seconds=14)
     await renew(lab)
     assert (await lab.session(plan.session_id)).state is SessionState.OPENING
+
+
+async def test_session_that_opens_for_long_and_is_on_its_gateway_goes_on(lab: AuthorityLab, bob: LabSignIn) -> None:
+    plan = await open_as(lab, bob, WHERE)
+    lab.advance(seconds=60)
+    await renew(lab, plan.session_id)
+    assert (await lab.session(plan.session_id)).state is SessionState.OPENING
+
+
+async def test_session_that_its_gateway_never_heard_of_does_not_count_for_long(
+    lab: AuthorityLab, bob: LabSignIn
+) -> None:
+    await lab.declare(OPS + "  options: {max_connections: 1}\n")
+    plan = await open_as(lab, bob, WHERE)
+    with pytest.raises(TooManySessions):
+        await open_as(lab, bob, WHERE)
+    lab.advance(seconds=15)
+    await renew(lab)
+    row = await lab.session(plan.session_id)
+    assert (row.state, row.end_reason) == (SessionState.ENDED, EndReason.GATEWAY_LOST)
+    assert [one.fields["how"] for one in await lab.events("session.ended")] == ["never on its gateway"]
+    await open_as(lab, bob, WHERE)
+    assert (await renew(lab, plan.session_id)).unknown == [plan.session_id]
 
 
 async def test_cut_session_is_over_when_its_gateway_has_it_no_more(lab: AuthorityLab, bob: LabSignIn) -> None:

@@ -22,7 +22,9 @@ from doorward.domain.sessions.states import EndReason, SessionState
 
 LIVE_MAX: Final = 20_000
 HEARTBEAT_SECONDS: Final = 1.0
-# A session is in the gateway's list from the moment it gets its plan; this covers the answer's way.
+# A session is in the gateway's list from the moment it gets its plan, for which it waits ten seconds with all that it
+# asks again (`OPEN_SECONDS` there). This is longer, and as long as the same proof may ask again (`REPLAY_WITHIN`): no plan
+# is on its way any more. Until then an opening session counts against its user's connections.
 UNSEEN_AFTER: Final = timedelta(seconds=15)
 
 
@@ -67,9 +69,9 @@ async def renew_lease(services: Services, caller: GatewayCaller, said: RenewLeas
         tx.gateways.renew_lease(gateway.id, tx.now + LEASE_LENGTH)
         known = {one.id: one for one in tx.sessions.live_of_gateway(gateway.id)}
         for one in known.values():
-            settled = one.state is SessionState.OPENING or one.opened + UNSEEN_AFTER > tx.now
-            if one.id not in here and not settled:
-                end_presumed(tx, one, EndReason.GATEWAY_LOST, "not on its gateway any more")
+            if one.id not in here and one.opened + UNSEEN_AFTER <= tx.now:
+                how = "never on its gateway" if one.state is SessionState.OPENING else "not on its gateway any more"
+                end_presumed(tx, one, EndReason.GATEWAY_LOST, how)
         return Lease(
             remaining_seconds=LEASE_LENGTH.total_seconds(),
             epoch=tx.revocation.current(),
