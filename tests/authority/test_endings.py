@@ -312,6 +312,15 @@ class TestEndSession:
         await end_session(lab.services, admin.caller, plan.session_id, "lunch")
         assert await was_cut(lab, plan, EndReason.REVOKED) == "lunch"
 
+    @pytest.mark.parametrize("message", ["a\nb", "\x1b[2J", "\u202eback", "a\u200bb"])
+    async def test_message_with_hidden_characters_is_refused(
+        self, lab: AuthorityLab, admin: LabSignIn, bob: LabSignIn, message: str
+    ) -> None:
+        plan = await started(lab, bob)
+        with pytest.raises(Invalid):
+            await end_session(lab.services, admin.caller, plan.session_id, message)
+        await goes_on(lab, plan)
+
     async def test_unknown_session_looks_like_anothers(
         self, lab: AuthorityLab, admin: LabSignIn, bob: LabSignIn
     ) -> None:

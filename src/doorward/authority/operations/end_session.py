@@ -8,12 +8,17 @@ from doorward.authority.services import Services
 from doorward.base.errors import Missing
 from doorward.base.ids import SessionId, checked_id
 from doorward.domain.audit.event import Actor
+from doorward.domain.kinds.names import one_line
 from doorward.domain.sessions.record import SessionRecord
 from doorward.domain.sessions.states import EndReason, SessionState
 
 
 async def end_session(services: Services, caller: UserCaller, session_id: str, message: str) -> SessionRecord:
-    """Order the cut; the answer shows the session as it is then (`ending` until its gateway has cut it)."""
+    """Order the cut; `message` becomes a line on a terminal.
+
+    The answer shows the session as it is then (`ending` until its gateway has cut it).
+    """
+    one_line(message)
 
     def work(tx: Transaction) -> SessionRecord:
         session = tx.sessions.get(SessionId(checked_id(session_id)))
