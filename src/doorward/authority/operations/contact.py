@@ -23,8 +23,8 @@ from doorward.domain.sessions.states import EndReason, SessionState
 LIVE_MAX: Final = 20_000
 HEARTBEAT_SECONDS: Final = 1.0
 # A session is in the gateway's list from the moment it gets its plan, for which it waits ten seconds with all that it
-# asks again (`OPEN_SECONDS` there). This is longer, and as long as the same proof may ask again (`REPLAY_WITHIN`): no plan
-# is on its way any more. Until then an opening session counts against its user's connections.
+# asks again (`OPEN_SECONDS` there). This is longer, and as long as the same proof may ask again (`REPLAY_WITHIN`): no
+# plan is on its way any more. Until then an opening session counts against its user's connections.
 UNSEEN_AFTER: Final = timedelta(seconds=15)
 
 
