@@ -1,35 +1,124 @@
-"""How much one gateway may ask for: openings per second, and failed proofs per minute.
+"""How much one gateway may ask for, and one user through it: openings, faces, reports, recordings, failed proofs.
 
 A gateway that keeps handing over proofs that do not hold is broken or taken over; after a handful in a minute it opens
-nothing more for that minute, whoever stands in front of it, and the log says so once.
+nothing more for that minute, whoever stands in front of it, and the log says so once. Users are counted for each
+gateway of their own: a bad gateway that shows a user's proof again and again shuts that user out at itself alone.
+
+All of it is held in memory and bounded. What is over a limit is an `Unavailable`: honest callers wait and ask again.
 """
 
+from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Final
+from enum import Enum
+from typing import Final, Generic, TypeVar
 
 from doorward.base.clock import Clock
 from doorward.base.errors import Unavailable
-from doorward.base.ids import GatewayId
+from doorward.base.ids import GatewayId, UserId
 
-OPENINGS_PER_SECOND: Final = 500.0
-OPENINGS_BURST: Final = 1000.0
 FAILED_PROOFS_MAX: Final = 20
 WINDOW_SECONDS: Final = 60.0
+TOLD_EACH_SECONDS: Final = 60.0
+"""Of what is refused, one event for each gateway, user and kind within this time."""
 GATEWAYS_MAX: Final = 10_000
+USERS_MAX: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`per_second` in the long run, `burst` at once."""
+
+    per_second: float
+    burst: float
+
+
+class Work(Enum):
+    """What a gateway asks for, as it is counted."""
+
+    OPENINGS = "openings"
+    FACES = "faces"
+    NOTES = "notes"
+    RECORDINGS = "recordings"
+
+
+RATES: Final = {
+    Work.OPENINGS: Rate(500, 1000),
+    Work.FACES: Rate(200, 2000),  # names; a run over a thousand nodes by jump asks for as many faces
+    Work.NOTES: Rate(4000, 20_000),  # events; below what one log takes in a second
+    Work.RECORDINGS: Rate(1000, 4000),  # chunks; 250 MiB a second at the smallest that is sent
+}
+USER_OPENINGS: Final = Rate(100, 500)
+"""Sessions and jumps of one user at one gateway: more than any tool opens, and a fifth of what the gateway may."""
 
 
 class GatewayTooFast(Unavailable):
-    """The gateway asks for more than one gateway may."""
+    """The gateway asks for more than one gateway may; `is_told` when the log has heard so within the last minute."""
 
     code = "gateway_too_fast"
 
+    def __init__(self, message: str, *, is_told: bool = True) -> None:
+        super().__init__(message)
+        self.is_told = is_told
+
+
+class UserTooFast(Unavailable):
+    """One user asks for more than one user may; `is_told` when the log has heard so within the last minute."""
+
+    code = "user_too_fast"
+
+    def __init__(self, message: str, *, is_told: bool) -> None:
+        super().__init__(message)
+        self.is_told = is_told
+
 
 @dataclass(slots=True)
-class _Count:
-    tokens: float = OPENINGS_BURST
-    filled_at: float = 0.0
-    failed: int = 0
-    window_began: float = field(default=float("-inf"))
+class _Bucket:
+    tokens: float
+    filled_at: float
+    told_at: float = float("-inf")
+
+    def take(self, rate: Rate, now: float, count: int) -> bool:
+        self.tokens = min(rate.burst, self.tokens + (now - self.filled_at) * rate.per_second)
+        self.filled_at = now
+        if self.tokens < min(count, rate.burst):
+            return False
+        self.tokens -= count
+        return True
+
+    def is_told(self, now: float) -> bool:
+        """Whether it was told lately; it is from now on."""
+        was_told = now - self.told_at < TOLD_EACH_SECONDS
+        if not was_told:
+            self.told_at = now
+        return was_told
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int = 0
+    began: float = field(default=float("-inf"))
+
+
+K = TypeVar("K", bound=Hashable)
+
+
+class _Buckets(Generic[K]):
+    """One for each key; the one that was used least lately is forgotten, and with it what its key had used up."""
+
+    def __init__(self, keys_max: int) -> None:
+        self._keys_max = keys_max
+        self._held: OrderedDict[K, _Bucket] = OrderedDict()
+
+    def of(self, key: K, rate: Rate, now: float) -> _Bucket:
+        bucket = self._held.setdefault(key, _Bucket(rate.burst, now))
+        self._held.move_to_end(key)
+        if len(self._held) > self._keys_max:
+            self._held.popitem(last=False)
+        return bucket
+
+    def __len__(self) -> int:
+        return len(self._held)
 
 
 class GatewayLimits:
@@ -37,30 +126,46 @@ class GatewayLimits:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._counts: dict[GatewayId, _Count] = {}
+        self._work: _Buckets[tuple[GatewayId, Work]] = _Buckets(GATEWAYS_MAX * len(Work))
+        self._users: _Buckets[tuple[GatewayId, UserId]] = _Buckets(USERS_MAX)
+        self._failures: dict[GatewayId, _Failures] = {}
 
     def check(self, gateway_id: GatewayId) -> None:
         """Take one opening, or `GatewayTooFast`."""
         now = self._clock.elapsed_seconds()
-        count = self._of(gateway_id, now)
-        if count.failed >= FAILED_PROOFS_MAX and now - count.window_began < WINDOW_SECONDS:
+        failures = self._failures.get(gateway_id)
+        if failures and failures.count >= FAILED_PROOFS_MAX and now - failures.began < WINDOW_SECONDS:
             raise GatewayTooFast("opening a session: this gateway handed over too many proofs that do not hold")
-        count.tokens = min(OPENINGS_BURST, count.tokens + (now - count.filled_at) * OPENINGS_PER_SECOND)
-        count.filled_at = now
-        if count.tokens < 1:
-            raise GatewayTooFast("opening a session: this gateway asks for too many at once")
-        count.tokens -= 1
+        self.take(gateway_id, Work.OPENINGS)
+
+    def take(self, gateway_id: GatewayId, work: Work, count: int = 1) -> None:
+        """Take `count` of what it may ask for, or `GatewayTooFast`."""
+        now, rate = self._clock.elapsed_seconds(), RATES[work]
+        bucket = self._work.of((gateway_id, work), rate, now)
+        if not bucket.take(rate, now, count):
+            message = f"serving a gateway: it asks for too many {work.value} at once"
+            raise GatewayTooFast(message, is_told=bucket.is_told(now))
+
+    def check_user(self, gateway_id: GatewayId, user_id: UserId) -> None:
+        """Take one opening of a user who has proven who they are, or `UserTooFast`."""
+        now = self._clock.elapsed_seconds()
+        bucket = self._users.of((gateway_id, user_id), USER_OPENINGS, now)
+        if not bucket.take(USER_OPENINGS, now, 1):
+            message = "you open more at once than one user may; try again in a moment"
+            raise UserTooFast(message, is_told=bucket.is_told(now))
 
     def failed(self, gateway_id: GatewayId) -> bool:
         """A proof did not hold; True for the one that shuts the gateway out, so that it is told once."""
         now = self._clock.elapsed_seconds()
-        count = self._of(gateway_id, now)
-        if now - count.window_began >= WINDOW_SECONDS:
-            count.window_began, count.failed = now, 0
-        count.failed += 1
-        return count.failed == FAILED_PROOFS_MAX
+        if len(self._failures) >= GATEWAYS_MAX:
+            self._failures.clear()
+        failures = self._failures.setdefault(gateway_id, _Failures())
+        if now - failures.began >= WINDOW_SECONDS:
+            failures.began, failures.count = now, 0
+        failures.count += 1
+        return failures.count == FAILED_PROOFS_MAX
 
-    def _of(self, gateway_id: GatewayId, now: float) -> _Count:
-        if len(self._counts) >= GATEWAYS_MAX:
-            self._counts.clear()
-        return self._counts.setdefault(gateway_id, _Count(filled_at=now))
+    @property
+    def keys_held(self) -> int:
+        """How many counts there are."""
+        return len(self._work) + len(self._users) + len(self._failures)

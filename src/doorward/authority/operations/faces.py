@@ -7,6 +7,8 @@ from typing import Final
 
 from doorward.api.bodies.gateway_calls import Faces, MintFaces
 from doorward.authority.callers import GatewayCaller
+from doorward.authority.gateway_limits import Work
+from doorward.authority.operations.pacing import pace
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
 from doorward.base.errors import Missing, Refused
@@ -29,6 +31,7 @@ def may_show(name: str, own_names: frozenset[str], node_suffix: str) -> bool:
 async def mint_faces(services: Services, caller: GatewayCaller, wanted: MintFaces) -> Faces:
     """One certificate per name, or none at all."""
     services.clock_guard.check()
+    await pace(services, caller, Work.FACES, len(wanted.names))
 
     def work(tx: Transaction) -> frozenset[str]:
         gateway = tx.gateways.get(caller.gateway_id)

@@ -8,6 +8,7 @@ from datetime import datetime
 from doorward.api.bodies.gateway_calls import Jump, OpenJump
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.operations.admission import refuse
+from doorward.authority.operations.pacing import pace_opening, pace_user
 from doorward.authority.operations.proofs import bad_proof, proven_jump
 from doorward.authority.policy import UnknownSubject
 from doorward.authority.ports import Transaction
@@ -30,8 +31,9 @@ class ProofUsed(Refused):
 async def open_jump(services: Services, caller: GatewayCaller, wanted: OpenJump) -> Jump:
     """Whose connection it is and how long it may stay, or `Refused` with the line that the user may see."""
     services.clock_guard.check()
-    services.gateway_limits.check(caller.gateway_id)
+    await pace_opening(services, caller)
     claim = await proven_jump(services, caller, wanted)
+    await pace_user(services, caller, claim)
     identity = claim.identity
 
     def work(tx: Transaction) -> datetime | Refused:

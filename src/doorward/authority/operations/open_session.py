@@ -13,6 +13,7 @@ from doorward.api.bodies.gateway_calls import OpenSession, SessionPlan
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.jobs.leases import end_presumed
 from doorward.authority.operations.admission import Admitted, admit, readmit, refuse
+from doorward.authority.operations.pacing import pace_opening, pace_user
 from doorward.authority.operations.proofs import Claim, proven_claim
 from doorward.authority.operations.threshold import Asked
 from doorward.authority.operations.typed_codes import typed_code
@@ -45,8 +46,9 @@ async def open_session(services: Services, caller: GatewayCaller, wanted: OpenSe
 
 async def _open(services: Services, caller: GatewayCaller, wanted: OpenSession) -> SessionPlan:
     services.clock_guard.check()
-    services.gateway_limits.check(caller.gateway_id)
+    await pace_opening(services, caller)
     claim = await proven_claim(services, caller, wanted)
+    await pace_user(services, caller, claim)
     typed = await typed_code(services, claim.identity.user_id, wanted.factor_code)
     identity = SessionId(new_id(services.entropy))
 

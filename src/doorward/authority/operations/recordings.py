@@ -11,7 +11,9 @@ from typing import Final
 
 from doorward.api.bodies.gateway_calls import RecordingSize, SealRecording
 from doorward.authority.callers import GatewayCaller, UserCaller
+from doorward.authority.gateway_limits import Work
 from doorward.authority.noting import note
+from doorward.authority.operations.pacing import pace
 from doorward.authority.operations.session_life import own_session, subjects_of
 from doorward.authority.ports import RecordingRow, Transaction
 from doorward.authority.rights import has_right, require
@@ -40,6 +42,7 @@ async def append_recording(
     services: Services, caller: GatewayCaller, session_id: str, offset: int, data: bytes
 ) -> RecordingSize:
     """Store bytes at `offset`; sending the same again changes nothing. Answers how many bytes are held."""
+    await pace(services, caller, Work.RECORDINGS)
 
     def check(tx: Transaction) -> tuple[SessionRecord, bool]:
         session = own_session(tx, caller, session_id)

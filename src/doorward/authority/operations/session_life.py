@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from doorward.api.bodies.gateway_calls import SessionEnded, SessionNotes, SessionStarted
 from doorward.authority.callers import GatewayCaller
+from doorward.authority.gateway_limits import Work
 from doorward.authority.noting import note
+from doorward.authority.operations.pacing import pace
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
 from doorward.base.errors import Conflict, Invalid, Missing
@@ -95,6 +97,7 @@ async def session_started(services: Services, caller: GatewayCaller, session_id:
 
 async def session_notes(services: Services, caller: GatewayCaller, session_id: str, said: SessionNotes) -> None:
     """Audit events from inside a session."""
+    await pace(services, caller, Work.NOTES, max(1, len(said.notes)))
 
     def work(tx: Transaction) -> None:
         session = own_session(tx, caller, session_id)

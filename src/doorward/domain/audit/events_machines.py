@@ -73,6 +73,13 @@ PROOF_FAILED: Final = event_type(
     public("proof_kind"),
     sensitive("claimed"),
 )
+GATEWAY_SLOWED: Final = event_type(
+    "DW3106",
+    "gateway.slowed",
+    "a gateway asked for more than one may, for the first time in a minute",
+    public("name"),
+    public("work", required=True),
+)
 TOKEN_ISSUED: Final = event_type(
     "DW3201",
     "token.issued",
@@ -124,6 +131,7 @@ MACHINE_EVENTS: Final[tuple[EventType, ...]] = (
     GATEWAY_LEASE_REGAINED,
     GATEWAY_DISABLED,
     PROOF_FAILED,
+    GATEWAY_SLOWED,
     TOKEN_ISSUED,
     TOKEN_REDEEMED,
     TOKEN_REFUSED,

@@ -24,13 +24,19 @@ from doorward.base.errors import Unavailable
 from doorward.gateway.ports import ControlPlane
 from doorward.gateway.ssh.asyncssh_setup import user_options
 from doorward.gateway.ssh.keys import MemoryKey
-from doorward.gateway.ssh.lines import NO_CONTROL
+from doorward.gateway.ssh.lines import NO_CONTROL, TOO_MANY_NAMES
 
 SPARE_SECONDS: Final = 30.0
 """A certificate is not shown any more when it has less than this to live: a handshake must fit, and clocks differ."""
 RENEW_AT: Final = 0.5
 WAIT_SECONDS_MIN: Final = 1.0
 NODE_FACES_MAX: Final = 512
+USER_FACES_MAX: Final = 128
+"""Of one user; who asks for more loses their own oldest, and nobody else's."""
+USER_MINTS_PER_SECOND: Final = 20.0
+USER_MINTS_BURST: Final = 256.0
+"""A tool that goes to a thousand nodes at once asks for a thousand; names made up in a loop are slowed down alike."""
+USERS_MAX: Final = 10_000
 MINT_SECONDS: Final = 5.0
 
 
@@ -45,6 +51,7 @@ class Faces:
         self._options: dict[str, SSHServerConnectionOptions] = {}
         self._names: tuple[str, ...] = ()
         self._until = float("-inf")
+        self._mints: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._of_nodes: OrderedDict[tuple[str, str], tuple[float, SSHServerConnectionOptions]] = OrderedDict()
 
     async def renew(self, control_plane: ControlPlane, names: Sequence[str]) -> float:
@@ -72,11 +79,14 @@ class Faces:
         return self._options[self._names[0]]
 
     async def of_node(self, control_plane: ControlPlane, user_id: str, name: str) -> SSHServerConnectionOptions:
-        """What to show a proven user under the name `<node>.<suffix>`; `Unavailable` without an answer in time."""
+        """What to show a proven user under the name `<node>.<suffix>`; `Unavailable` without an answer in time, and to
+        who asks for too many.
+        """
         now = self._clock.elapsed_seconds()
         until, options = self._of_nodes.get((user_id, name), (float("-inf"), None))
         if options is not None and now < until:
             return options
+        self._take_mint(user_id, now)
         try:
             async with asyncio.timeout(MINT_SECONDS):
                 faces = await control_plane.mint_faces(MintFaces(self._key.public_key, [name]))
@@ -85,6 +95,21 @@ class Faces:
         options = user_options(self._key.certified(faces.certificates[0]), self._version, self._sign_in_seconds)
         self._of_nodes[user_id, name] = (now + faces.remaining_seconds * RENEW_AT, options)
         self._of_nodes.move_to_end((user_id, name))
+        theirs = [key for key in self._of_nodes if key[0] == user_id]
+        for key in theirs[: max(0, len(theirs) - USER_FACES_MAX)]:
+            del self._of_nodes[key]
         while len(self._of_nodes) > NODE_FACES_MAX:
             self._of_nodes.popitem(last=False)
         return options
+
+    def _take_mint(self, user_id: str, now: float) -> None:
+        """Count one more certificate for a user, or `Unavailable`."""
+        tokens, filled_at = self._mints.get(user_id, (USER_MINTS_BURST, now))
+        tokens = min(USER_MINTS_BURST, tokens + (now - filled_at) * USER_MINTS_PER_SECOND)
+        is_over = tokens < 1
+        self._mints[user_id] = (tokens if is_over else tokens - 1, now)
+        self._mints.move_to_end(user_id)
+        while len(self._mints) > USERS_MAX:
+            self._mints.popitem(last=False)
+        if is_over:
+            raise Unavailable(TOO_MANY_NAMES)
