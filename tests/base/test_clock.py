@@ -1,5 +1,6 @@
 """Times are aware and in UTC, and survive being stored as integer microseconds."""
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -32,6 +33,19 @@ def test_epoch_is_zero_and_a_second_a_million() -> None:
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="without a zone"):
         to_micros(datetime(2026, 1, 1))
+
+
+def test_elapsed_time_is_read_from_the_clock_that_counts_suspends(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def read(clock_id: int) -> float:
+        asked.append(clock_id)
+        return 7.5
+
+    monkeypatch.setattr(time, "clock_gettime", read)
+    monkeypatch.setattr(time, "monotonic", lambda: 1.0)
+    assert SystemClock().elapsed_seconds() == 7.5
+    assert asked == [time.CLOCK_BOOTTIME]
 
 
 def test_system_clock_is_aware_and_never_goes_back() -> None:

@@ -171,7 +171,9 @@ async def test_what_is_written_out_of_order_is_called_sparse_and_stored_under_st
     assert (told["bytes"], told["sha256"]) == (11, hashlib.sha256(b"front").hexdigest())
     await lab.eventually(lambda: lab.only_session() in lab.control_plane.seals)
     stored = frames_in([bytes(lab.control_plane.recordings[lab.only_session()])])
-    assert [frame.data for frame in stored if frame.type is FrameType.INPUT] == [b"behind"]
+    greeting, *pieces = [frame.data for frame in stored if frame.type is FrameType.INPUT]
+    assert greeting == b"\0\0\0\x05\x01\0\0\0\x03"
+    assert pieces == [b"behind"]
     assert (far / "holes").read_bytes() == b"front" + bytes(995) + b"behind"
 
 

@@ -12,7 +12,7 @@ from doorward.domain.recording.levels import DIGEST_FILE_BYTES_MAX, RecordingLev
 from doorward.gateway.relays import sftp as relays
 from doorward.gateway.relays.sftp import Broken, Effect, Keep, Operated, Record, SftpRelay, ToNode, ToUser
 from doorward.gateway.relays.sftp_tables import CHANGES, FILES_MAX, PATH_BYTES_MAX, REQUESTS_WAITING_MAX
-from doorward.wire.sftp.answers import Answer, parse_answer
+from doorward.wire.sftp.answers import Answer, encode_status, parse_answer
 from doorward.wire.sftp.codes import OpenFlag, Operation, PacketType, Status
 from doorward.wire.sftp.packets import Packet
 from doorward.wire.ssh.fields import encode_uint32
@@ -29,8 +29,8 @@ def sha(data: bytes) -> bytes:
 
 def begun(level: RecordingLevel = EVENTS) -> SftpRelay:
     relay = SftpRelay(level)
-    assert relay.from_user(sftp.init()) == [ToNode(sftp.init())]
-    assert relay.from_node(sftp.version()) == [ToUser(sftp.version())]
+    assert relay.from_user(sftp.init())[-1] == ToNode(sftp.init())
+    assert relay.from_node(sftp.version())[-1] == ToUser(sftp.version())
     return relay
 
 
@@ -39,7 +39,7 @@ def opened(
 ) -> SftpRelay:
     relay = begun(level)
     relay.from_user(sftp.opening(1, path, flags))
-    assert relay.from_node(sftp.handle(1, handle)) == [ToUser(sftp.handle(1, handle))]
+    assert relay.from_node(sftp.handle(1, handle))[-1] == ToUser(sftp.handle(1, handle))
     return relay
 
 
@@ -50,7 +50,7 @@ def closed(relay: SftpRelay) -> Note:
     assert isinstance(record, Record)
     assert isinstance(operated, Operated)
     assert operated.note == record.note
-    assert answer == ToUser(sftp.status(900))
+    assert answer in (ToUser(sftp.status(900)), ToUser(encode_status(900, Status.OK, "ok")))
     assert record.note.event == f"sftp.{operated.operation}"
     return record.note
 
@@ -196,8 +196,39 @@ def test_looks_are_recorded_under_strict_only(level: RecordingLevel) -> None:
         return
     reply = sftp.attributes(1)
     wanted = Note("sftp.stat", path=b"/a", size=len(reply), sha256=sha(reply), result="ok")
-    assert asked == [Record(Note("sftp.stat", path=b"/a", result="asked")), ToNode(raw)]
+    assert asked == [Record(Note("sftp.stat", path=b"/a", size=len(raw), sha256=sha(raw), result="asked")), ToNode(raw)]
     assert answered == [Record(wanted), ToUser(reply)]
+
+
+def test_strict_stores_greetings_with_all_that_stands_in_them() -> None:
+    relay = SftpRelay(STRICT)
+    said = sftp.packet(PacketType.INIT, encode_uint32(3), b"whatever a client likes to say")
+    assert relay.from_user(said) == [
+        Record(Note("sftp.greeting", size=len(said))), Keep(FrameType.INPUT, said), ToNode(said)
+    ]  # fmt: skip
+    assert relay.from_node(sftp.version())[1:] == [Keep(FrameType.OUTPUT, sftp.version()), ToUser(sftp.version())]
+
+
+@pytest.mark.parametrize("level", [EVENTS, STRICT])
+@pytest.mark.parametrize("code", [Status.OK, Status.EOF, Status.FAILURE, 77])
+def test_a_status_passes_without_the_nodes_words_where_they_are_not_stored(level: RecordingLevel, code: int) -> None:
+    relay = opened(flags=WRITE, level=level)
+    relay.from_user(sftp.writing(2, 0, b"x") + sftp.request(PacketType.REMOVE, 3, b"/b"))
+    relay.from_user(sftp.request(PacketType.STAT, 4, b"/c") + sftp.opening(5, b"/d", WRITE) + sftp.closing(6))
+    for number in range(2, 7):
+        passed = [each.data for each in relay.from_node(sftp.status(number, code)) if isinstance(each, ToUser)]
+        assert (b"said so" in passed[0]) is (level is EVENTS)
+        read = parse_answer(Packet(passed[0][4], passed[0]))
+        assert isinstance(read, Answer)
+        assert (read.id, read.type, read.code) == (number, PacketType.STATUS, code)
+
+
+def test_strict_records_the_handle_that_a_node_gives() -> None:
+    relay = begun(STRICT)
+    relay.from_user(sftp.opening(1, b"/a", OpenFlag.READ))
+    raw = sftp.handle(1, b"any 256 bytes")
+    wanted = Note("sftp.open", path=b"/a", size=len(raw), sha256=sha(raw), result="ok", detail="read")
+    assert relay.from_node(raw) == [Record(wanted), ToUser(raw)]
 
 
 def test_a_failed_write_shows_in_the_result() -> None:

@@ -1,13 +1,15 @@
 """What may happen in an SSH session, by playbook: requests and their verdicts."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from doorward.domain.access.obligations import Obligations
-from doorward.domain.recording.frames import Exited, Resized, Signalled
+from doorward.domain.recording.frames import Exited, Note, Resized, Signalled
 from doorward.domain.recording.levels import Content, RecordingLevel, StreamKind
-from doorward.gateway.relays.ssh import ChannelRelay, SshRelay
+from doorward.gateway.relays.ssh import _NODE_REQUESTS, _USER_REQUESTS, ChannelRelay, SshRelay
 from doorward.gateway.relays.ssh_tables import (
     CHANNELS_MAX,
     COMMAND_BYTES_MAX,
@@ -44,7 +46,7 @@ def test_every_channel_but_a_session_is_refused_with_a_line_even_when_roles_woul
 
 
 def test_channels_are_limited_and_come_back() -> None:
-    relay = SshRelay(ALL, RecordingLevel.OUTPUT)
+    relay = SshRelay(replace(ALL, max_sessions=1_000), RecordingLevel.OUTPUT)
     for _ in range(CHANNELS_MAX):
         assert isinstance(relay.channel_requested(b"session"), ChannelRelay)
     assert isinstance(relay.channel_requested(b"session"), Refuse)
@@ -197,12 +199,117 @@ def test_a_signal_is_a_name() -> None:
     assert relay.from_user(b"signal", encode_string(b"USR1")) == Forward(record=Signalled("USR1"))
 
 
-@given(name=st.sampled_from([b"pty-req", b"env", b"exec", b"signal", b"window-change", b"x"]), data=st.binary())
+STRICT = RecordingLevel.STRICT
+NAMES = sorted({*_USER_REQUESTS, *_NODE_REQUESTS})
+
+
+def running(level: RecordingLevel = STRICT) -> ChannelRelay:
+    relay = channel(level=level)
+    relay.from_user(b"pty-req", PTY)
+    relay.from_user(b"shell", b"")
+    return relay
+
+
+@pytest.mark.parametrize("level", RecordingLevel)
+def test_who_wants_no_more_says_so_once_and_without_a_payload(level: RecordingLevel) -> None:
+    for ask in (ChannelRelay.from_user, ChannelRelay.from_node):
+        relay = running(level)
+        assert not isinstance(ask(relay, b"eow@openssh.com", b"ten thousand secrets"), Forward)
+        assert ask(relay, b"eow@openssh.com", b"") == Forward()
+        assert ask(relay, b"eow@openssh.com", b"") == Answer(ok=False)
+
+
+def test_a_hint_about_flow_control_is_one_truth_and_none_under_strict() -> None:
+    assert running(RecordingLevel.OUTPUT).from_node(b"xon-xoff", b"\1") == Forward()
+    assert running(RecordingLevel.OUTPUT).from_node(b"xon-xoff", b"\1 and more") == Answer(ok=False)
+    assert running(RecordingLevel.OUTPUT).from_node(b"xon-xoff", b"\2") == Answer(ok=False)
+    assert running().from_node(b"xon-xoff", b"\1") == Answer(ok=False)
+
+
+def exit_signal(name: bytes, message: bytes, language: bytes = b"") -> bytes:
+    return encode_string(name) + b"\1" + encode_string(message) + encode_string(language)
+
+
+@pytest.mark.parametrize("level", [RecordingLevel.NONE, RecordingLevel.OUTPUT, STRICT])
+def test_of_a_programs_last_words_passes_what_is_stored_and_no_more(level: RecordingLevel) -> None:
+    verdict = running(level).from_node(
+        b"exit-signal", exit_signal(b"SEGV", b"\x1b]0;x\x07" + b"m" * 100_000, b"xx" * 99)
+    )
+    assert isinstance(verdict, Forward)
+    assert isinstance(verdict.record, Exited)
+    message = verdict.record.message
+    assert message.startswith("\\x1b]0;x\\x07mmm")
+    assert len(message) < 300
+    assert verdict.data == exit_signal(b"SEGV", message.encode())
+    assert running(level).from_node(b"exit-signal", exit_signal(b"no such name", b"")) == Answer(ok=False)
+
+
+def test_strict_stores_terminal_modes_and_lets_no_pixels_pass() -> None:
+    modes = encode_string(b"\x03\0\0\0\x7f\0")
+    asked = encode_string(b"xterm") + encode_uint32(80) + encode_uint32(24) + b"pixels!!" + modes
+    verdict = channel(level=STRICT).from_user(b"pty-req", asked)
+    assert verdict == Forward(
+        record=Note("terminal.asked", detail="xterm 80x24 modes 030000007f00"),
+        data=encode_string(b"xterm") + encode_uint32(80) + encode_uint32(24) + encode_uint32(0) * 2 + modes,
+    )
+    resized = running().from_user(b"window-change", encode_uint32(9) + encode_uint32(8) + b"pixels!!")
+    assert resized == Forward(record=Resized(9, 8), data=encode_uint32(9) + encode_uint32(8) + encode_uint32(0) * 2)
+    ended = running().from_user(b"break", b"\xde\xad\xbe\xef")
+    assert ended == Forward(record=Signalled("BREAK"), data=encode_uint32(0))
+
+
+def test_a_role_says_how_many_channels_one_connection_has() -> None:
+    relay = SshRelay(Obligations(max_sessions=2), RecordingLevel.OUTPUT)
+    assert isinstance(relay.channel_requested(b"session"), ChannelRelay)
+    assert isinstance(relay.channel_requested(b"session"), ChannelRelay)
+    refused = relay.channel_requested(b"session")
+    assert isinstance(refused, Refuse)
+    assert "at most 2 " in refused.line
+
+
+@given(name=st.sampled_from([*NAMES, b"x"]), data=st.binary())
 def test_noise_never_raises_and_never_begins_a_stream_by_accident(name: bytes, data: bytes) -> None:
     relay = channel()
     verdict = relay.from_user(name, data)
-    assert not isinstance(verdict, Forward) or verdict.opens is None or name == b"exec"
+    assert not isinstance(verdict, Forward) or verdict.opens is None or name in (b"exec", b"shell")
     relay.from_node(name, data)
+
+
+SHAPES = {
+    b"pty-req": PTY,
+    b"env": env(b"LANG", b"C"),
+    b"exec": encode_string(b"ls"),
+    b"subsystem": encode_string(b"sftp"),
+    b"window-change": RESIZE,
+    b"signal": encode_string(b"INT"),
+    b"break": encode_uint32(500),
+    b"exit-status": encode_uint32(0),
+    b"exit-signal": exit_signal(b"TERM", b"over"),
+    b"xon-xoff": b"\1",
+}
+
+
+@given(
+    name=st.sampled_from(NAMES), more=st.binary(min_size=1, max_size=40), level=st.sampled_from(RecordingLevel),
+    has_begun=st.booleans(), is_user=st.booleans(),
+)  # fmt: skip
+def test_bytes_behind_a_request_never_pass(
+    name: bytes, more: bytes, level: RecordingLevel, has_begun: bool, is_user: bool
+) -> None:
+    relay = running(level) if has_begun else channel(level=level)
+    ask = relay.from_user if is_user else relay.from_node
+    assert not isinstance(ask(name, SHAPES.get(name, b"") + more), Forward)
+
+
+@given(name=st.sampled_from(NAMES), data=st.binary(max_size=60), has_begun=st.booleans(), is_user=st.booleans())
+def test_under_strict_a_request_that_passes_is_stored_or_says_nothing(
+    name: bytes, data: bytes, has_begun: bool, is_user: bool
+) -> None:
+    relay = running() if has_begun else channel(level=STRICT)
+    for asked in (data, SHAPES.get(name, b"")):
+        verdict = (relay.from_user if is_user else relay.from_node)(name, asked)
+        if isinstance(verdict, Forward):
+            assert verdict.record is not None or verdict.opens is not None or verdict.passes(asked) == b""
 
 
 @given(

@@ -52,6 +52,9 @@ class Host:
     def node_end_closed(self) -> None:
         """The node itself lives on."""
 
+    def flooded(self) -> None:
+        """Nothing is asked here."""
+
     def forward_closed(self, _pump: ForwardPump, stream: int, closed: StreamClosed) -> None:
         self.closed.append((stream, closed))
 

@@ -1,11 +1,12 @@
 """Reads an SFTP stream along: what passes, what is recorded of it, what is refused.
 
 Pure: bytes in, effects out, in the order in which they must be carried out. A packet passes as the very bytes that
-came, once it is whole and understood, or it is refused and answered here; nothing is ever re-encoded. What changes
+came, once it is whole and understood, or it is answered here; nothing is ever re-encoded. What changes
 something is recorded before it is asked and again when it is answered; content by its length and SHA-256 when its file
 is closed.
-Under `strict` also what is only looked at is recorded, pieces out of order are stored themselves, and a file beyond the
-limit is refused (`domain.recording.levels`).
+Under `strict` also what is only looked at is recorded, each request and answer by its SHA-256; greetings and pieces out
+of order are stored themselves, a status passes without the node's words, and a file beyond the limit is refused
+(`domain.recording.levels`).
 """
 
 import hashlib
@@ -143,6 +144,7 @@ class SftpRelay:
             if self._was_greeted or request.version < VERSION:
                 raise RemoteProtocolError("reading SFTP: a greeting that may not be here")
             self._was_greeted = True
+            self._keep_greeting(effects, FrameType.INPUT, packet)
             effects.append(ToNode(packet.raw))
             return
         if not self._was_greeted or request.id in self._waiting or len(self._waiting) >= tables.REQUESTS_WAITING_MAX:
@@ -154,7 +156,7 @@ class SftpRelay:
             self._tell(effects, waiting, tables.REFUSED)
             effects.append(ToUser(encode_status(request.id, status, line)))
             return
-        self._ask(effects, waiting)
+        self._ask(effects, waiting, packet)
         self._waiting[request.id] = waiting
         effects.append(ToNode(packet.raw))
 
@@ -174,7 +176,7 @@ class SftpRelay:
             return Status.PERMISSION_DENIED, tables.LINE_LARGE
         return None
 
-    def _ask(self, effects: list[Effect], waiting: _Waiting) -> None:
+    def _ask(self, effects: list[Effect], waiting: _Waiting, packet: Packet) -> None:
         """Record what is about to be asked."""
         request, file = waiting.request, waiting.file
         operation = request.operation
@@ -187,7 +189,13 @@ class SftpRelay:
         elif operation not in tables.CONTENTS and (
             self._keeps_all or operation in tables.CHANGES or operation in tables.OPENINGS
         ):
-            effects.append(Record(self._note(waiting, tables.ASKED)))
+            effects.append(Record(self._note(waiting, tables.ASKED, packet.raw if self._keeps_all else b"")))
+
+    def _keep_greeting(self, effects: list[Effect], content: FrameType, packet: Packet) -> None:
+        """What stands behind the version is anybody's, and means nothing to us."""
+        if self._keeps_all:
+            effects.append(Record(Note(event="sftp.greeting", size=len(packet.raw))))
+            effects.append(Keep(content, packet.raw))
 
     # --- answers ---
 
@@ -197,6 +205,7 @@ class SftpRelay:
             if not self._was_greeted or self._is_agreed or answer.version != VERSION:
                 raise RemoteProtocolError("reading SFTP: only version 3 is read, and once")
             self._is_agreed = True
+            self._keep_greeting(effects, FrameType.OUTPUT, packet)
             effects.append(ToUser(packet.raw))
             return
         waiting = self._waiting.pop(answer.id, None)
@@ -207,12 +216,16 @@ class SftpRelay:
             if not self._content_answered(effects, waiting, waiting.file, answer):
                 return
         elif operation in tables.OPENINGS:
-            self._open_answered(effects, waiting, answer)
+            self._open_answered(effects, waiting, answer, packet)
         elif operation in tables.CHANGES:
             self._tell(effects, waiting, result_of(answer.code))
         elif self._keeps_all:
             effects.append(Record(self._note(waiting, result_of(answer.code), packet.raw)))
-        effects.append(ToUser(packet.raw))
+        if self._keeps_all and answer.type is PacketType.STATUS:
+            # Its words are the node's, and stored nowhere.
+            effects.append(ToUser(encode_status(answer.id, answer.code, result_of(answer.code))))
+        else:
+            effects.append(ToUser(packet.raw))
 
     def _content_answered(self, effects: list[Effect], waiting: _Waiting, file: OpenFile, answer: Answer) -> bool:
         """Whether the answer may pass."""
@@ -238,7 +251,7 @@ class SftpRelay:
             self._pass(effects, file, file.reads, request.offset, data)
         return True
 
-    def _open_answered(self, effects: list[Effect], waiting: _Waiting, answer: Answer) -> None:
+    def _open_answered(self, effects: list[Effect], waiting: _Waiting, answer: Answer, packet: Packet) -> None:
         request = waiting.request
         self._openings -= 1
         if answer.type is not PacketType.HANDLE:
@@ -246,6 +259,8 @@ class SftpRelay:
             return
         if answer.handle in self._files:
             raise RemoteProtocolError("reading SFTP: a handle that is open already")
+        if self._keeps_all:
+            effects.append(Record(self._note(waiting, result_of(Status.OK), packet.raw)))
         is_directory = request.operation is Operation.OPENDIR
         self._files[answer.handle] = OpenFile(request.path, request.flags, is_directory)
 
@@ -276,14 +291,14 @@ class SftpRelay:
         effects.append(Record(note))
         effects.append(Operated(tables.CHANGES.get(operation, operation.value), note))
 
-    def _note(self, waiting: _Waiting, result: str, answer: bytes = b"") -> Note:
+    def _note(self, waiting: _Waiting, result: str, packet: bytes = b"") -> Note:
         request, file = waiting.request, waiting.file
         return Note(
             event=f"sftp.{request.operation.value}",
             path=(request.path if file is None else file.path)[: tables.PATH_BYTES_MAX],
             new_path=self._new_path(request)[: tables.PATH_BYTES_MAX],
-            size=len(answer),
-            sha256=hashlib.sha256(answer).digest() if answer else b"",
+            size=len(packet),
+            sha256=hashlib.sha256(packet).digest() if packet else b"",
             result=result,
             detail=tables.detail_of(request),
         )

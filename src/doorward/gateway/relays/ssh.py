@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from doorward.base.terminal_text import for_terminal
 from doorward.domain.access.obligations import Obligations
-from doorward.domain.recording.frames import Exited, Resized, Signalled, StreamOpened
+from doorward.domain.recording.frames import Exited, Note, Resized, Signalled, StreamOpened
 from doorward.domain.recording.levels import RecordingLevel, StreamKind, coverage
 from doorward.gateway.relays import ssh_tables as tables
 from doorward.gateway.relays.commands import copies_files
@@ -18,7 +19,7 @@ from doorward.gateway.relays.forwards import ForwardRules
 from doorward.gateway.relays.ssh_tables import LINES, REFUSED_FORWARDS
 from doorward.gateway.relays.verdicts import Answer, Forward, Open, Refuse, Verdict
 from doorward.wire.errors import RemoteProtocolError
-from doorward.wire.ssh.fields import FieldReader
+from doorward.wire.ssh.fields import FieldReader, encode_string, encode_text, encode_uint32
 
 ASKED_CHARACTERS_MAX: Final = 256
 REFUSED_STATUS: Final = 126
@@ -44,8 +45,9 @@ class SshRelay:
             return Refuse(LINES.channel, "unknown", _shown(kind))
         if self._sessions_closed:
             return Refuse(LINES.request, "session", "after no-more-sessions")
-        if self._channels >= tables.CHANNELS_MAX:
-            return Refuse(LINES.channels, "session", "too many channels")
+        most = min(self._obligations.max_sessions, tables.CHANNELS_MAX)
+        if self._channels >= most:
+            return Refuse(LINES.channels.format(most=most), "session", "too many channels")
         self._channels += 1
         return ChannelRelay(self._obligations, self._level, self.forwards)
 
@@ -73,6 +75,12 @@ class ChannelRelay:
         self._started = False
         self._ended = False
         self._variables = 0
+        self._input_unwanted = False
+        self._output_unwanted = False
+
+    @property
+    def _keeps_all(self) -> bool:
+        return self._level is RecordingLevel.STRICT
 
     @property
     def has_terminal(self) -> bool:
@@ -117,12 +125,16 @@ class ChannelRelay:
     def _pty(self, reader: FieldReader) -> Verdict:
         term = reader.string(tables.REQUEST_BYTES_MAX)
         columns, rows, _, _ = reader.uint32(), reader.uint32(), reader.uint32(), reader.uint32()
-        reader.string(tables.TERMINAL_MODES_BYTES_MAX)
+        modes = reader.string(tables.TERMINAL_MODES_BYTES_MAX)
         reader.expect_end()
         if self._started or self._terminal is not None or tables.TERMINAL.fullmatch(term) is None:
             return Refuse(LINES.malformed, "pty")
-        self._terminal = (term.decode("ascii"), columns, rows)
-        return Forward()
+        name = term.decode("ascii")
+        self._terminal = (name, columns, rows)
+        if not self._keeps_all:
+            return Forward()
+        note = Note("terminal.asked", detail=f"{name} {columns}x{rows} modes {modes.hex()}")
+        return Forward(record=note, data=encode_string(term) + _size(columns, rows) + encode_string(modes))
 
     def _environment(self, reader: FieldReader) -> Verdict:
         name, value = reader.string(tables.REQUEST_BYTES_MAX), reader.string(tables.REQUEST_BYTES_MAX)
@@ -132,7 +144,7 @@ class ChannelRelay:
             return Answer(ok=False)
         # Clients send what their configuration lists, wanted or not: no line, no event, as sshd does. Values are not
         # stored, so under strict none passes; below it they can hold a locale and no command.
-        if self._level is RecordingLevel.STRICT:
+        if self._keeps_all:
             return Answer(ok=False)
         allowed = tables.ENVIRONMENT.fullmatch(name) and tables.ENVIRONMENT_VALUE.fullmatch(value)
         return Forward() if allowed else Answer(ok=False)
@@ -167,7 +179,7 @@ class ChannelRelay:
         reader.expect_end()
         if self._terminal is None or not self._started:
             return Answer(ok=False)
-        return Forward(record=Resized(columns=columns, rows=rows))
+        return Forward(record=Resized(columns, rows), data=_size(columns, rows) if self._keeps_all else None)
 
     def _signal(self, reader: FieldReader) -> Verdict:
         name = reader.string(tables.REQUEST_BYTES_MAX)
@@ -177,12 +189,33 @@ class ChannelRelay:
         return Forward(record=Signalled(name=name.decode("ascii")))
 
     def _break(self, reader: FieldReader) -> Verdict:
-        reader.uint32()
+        reader.uint32()  # how long, which nothing behind a pseudo-terminal can make a difference of
         reader.expect_end()
-        return Forward(record=Signalled(name="BREAK")) if self._started else Answer(ok=False)
+        if not self._started:
+            return Answer(ok=False)
+        return Forward(record=Signalled(name="BREAK"), data=encode_uint32(0) if self._keeps_all else None)
 
-    def _pass(self, _reader: FieldReader) -> Verdict:
-        return Forward() if self._started else Answer(ok=False)
+    def _no_more_output(self, reader: FieldReader) -> Verdict:
+        """The user reads no more (`eow@openssh.com`): said once, and without a payload."""
+        reader.expect_end()
+        if not self._started or self._output_unwanted:
+            return Answer(ok=False)
+        self._output_unwanted = True
+        return Forward()
+
+    def _no_more_input(self, reader: FieldReader) -> Verdict:
+        """The same of the node."""
+        reader.expect_end()
+        if not self._started or self._input_unwanted:
+            return Answer(ok=False)
+        self._input_unwanted = True
+        return Forward()
+
+    def _flow_control(self, reader: FieldReader) -> Verdict:
+        """Whether the client may stop output itself (RFC 4254 section 6.8); a hint, so strict sessions do without."""
+        reader.boolean()
+        reader.expect_end()
+        return Forward() if self._started and not self._keeps_all else Answer(ok=False)
 
     def _x11(self, _reader: FieldReader) -> Verdict:
         return Refuse(_not_offered(StreamKind.X11), StreamKind.X11.value)
@@ -197,18 +230,23 @@ class ChannelRelay:
         return self._exit(Exited(status=status))
 
     def _exit_signal(self, reader: FieldReader) -> Verdict:
-        name = reader.text(64)
+        name = reader.string(tables.REQUEST_BYTES_MAX)
         core_dumped = reader.boolean()
-        message = reader.string(tables.REQUEST_BYTES_MAX).decode(errors="backslashreplace")
-        reader.string(tables.REQUEST_BYTES_MAX)
+        said = reader.string(tables.REQUEST_BYTES_MAX).decode(errors="backslashreplace")
+        reader.string(tables.REQUEST_BYTES_MAX)  # the language of it
         reader.expect_end()
-        return self._exit(Exited(signal=name, core_dumped=core_dumped, message=message[:ASKED_CHARACTERS_MAX]))
+        if tables.SIGNAL.fullmatch(name) is None:
+            return Answer(ok=False)
+        # A program's last words come from the node: what passes is what is stored, and no terminal acts on it.
+        message = for_terminal(said, characters_max=ASKED_CHARACTERS_MAX)
+        data = encode_string(name) + bytes((core_dumped,)) + encode_text(message) + encode_text("")
+        return self._exit(Exited(signal=name.decode("ascii"), core_dumped=core_dumped, message=message), data)
 
-    def _exit(self, body: Exited) -> Verdict:
+    def _exit(self, body: Exited, data: bytes | None = None) -> Verdict:
         if self._ended or not self._started:
             return Answer(ok=False)
         self._ended = True
-        return Forward(record=body, is_end=True)
+        return Forward(record=body, is_end=True, data=data)
 
 
 _Rule = Callable[[ChannelRelay, FieldReader], Verdict]
@@ -221,7 +259,7 @@ _USER_REQUESTS: Final[dict[bytes, _Rule]] = {
     b"window-change": ChannelRelay._resize,
     b"signal": ChannelRelay._signal,
     b"break": ChannelRelay._break,
-    b"eow@openssh.com": ChannelRelay._pass,
+    b"eow@openssh.com": ChannelRelay._no_more_output,
     b"x11-req": ChannelRelay._x11,
     b"auth-agent-req@openssh.com": ChannelRelay._agent,
 }
@@ -229,9 +267,14 @@ _STARTS: Final = frozenset({b"shell", b"exec", b"subsystem"})
 _NODE_REQUESTS: Final[dict[bytes, _Rule]] = {
     b"exit-status": ChannelRelay._exit_status,
     b"exit-signal": ChannelRelay._exit_signal,
-    b"eow@openssh.com": ChannelRelay._pass,
-    b"xon-xoff": ChannelRelay._pass,
+    b"eow@openssh.com": ChannelRelay._no_more_input,
+    b"xon-xoff": ChannelRelay._flow_control,
 }
+
+
+def _size(columns: int, rows: int) -> bytes:
+    """A terminal's size as it is stored: in characters, its pixels left open."""
+    return encode_uint32(columns) + encode_uint32(rows) + encode_uint32(0) * 2
 
 
 def _not_offered(kind: StreamKind) -> str:

@@ -40,7 +40,7 @@ COMMAND_BYTES_MAX: Final = 128 * 1024
 TERMINAL_MODES_BYTES_MAX: Final = 2048
 REQUEST_BYTES_MAX: Final = 256 * 1024
 CHANNELS_MAX: Final = 64
-"""On one connection at once; sshd's own default (MaxSessions) is 10."""
+"""On one connection at once, whatever roles say; sshd's own default (MaxSessions) is 10."""
 
 FORWARDS_MAX: Final = 256
 """Forwarded connections at once in one session."""
@@ -70,7 +70,7 @@ class Lines:
     subsystem: str = "doorward: this subsystem is not offered"
     started: str = "doorward: this channel already runs something"
     malformed: str = "doorward: a request that can not be read"
-    channels: str = f"doorward: at most {CHANNELS_MAX} channels on one connection"
+    channels: str = "doorward: at most {most} shells and commands at once on one connection"
     channel: str = "doorward: this type of channel is not offered"
     forwards: str = f"doorward: at most {FORWARDS_MAX} forwarded connections at once"
     listeners: str = f"doorward: at most {LISTENERS_MAX} forwarded ports at once"

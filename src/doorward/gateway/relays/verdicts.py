@@ -16,11 +16,19 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Pass the request on unchanged, after `opens` or `record` has been stored."""
+    """Pass the request on, after `opens` or `record` has been stored.
+
+    Unchanged, or as `data` where not all of it is stored: then only what is stored may pass.
+    """
 
     opens: Open | None = None
     record: Body | None = None
     is_end: bool = False
+    data: bytes | None = None
+
+    def passes(self, came: bytes) -> bytes:
+        """What goes on of the payload that came."""
+        return came if self.data is None else self.data
 
 
 @dataclass(frozen=True, slots=True)

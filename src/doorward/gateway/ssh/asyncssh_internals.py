@@ -12,20 +12,18 @@ import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from asyncssh.auth import ClientAuth
 from asyncssh.connection import (
     SSHClientConnection,
     SSHClientConnectionOptions,
-    SSHConnection,
     SSHServerConnection,
     SSHServerConnectionOptions,
 )
 from asyncssh.constants import (
     MSG_CHANNEL_OPEN,
     MSG_GLOBAL_REQUEST,
-    MSG_IGNORE,
     MSG_REQUEST_FAILURE,
     MSG_REQUEST_SUCCESS,
     MSG_USERAUTH_FAILURE,
@@ -35,7 +33,9 @@ from asyncssh.misc import HostKeyNotVerifiable, PermissionDenied, ProtocolError
 from asyncssh.packet import Boolean, NameList, SSHPacket, String, UInt32
 from asyncssh.public_key import SSHKey, SSHKeyPair
 
+from doorward.base.terminal_text import for_terminal
 from doorward.gateway.ssh.asyncssh_channels import PACKET_BYTES, WINDOW_BYTES, ChannelEnd, RelayChannel
+from doorward.gateway.ssh.asyncssh_pressure import PressedConnection
 from doorward.net import quickack
 
 MSG_USERAUTH_PK_OK: Final = 60
@@ -44,7 +44,6 @@ MSG_USERAUTH_INFO_RESPONSE: Final = 61
 
 PEER_PACKET_BYTES_MIN: Final = 256
 """Below this a peer's packet size only makes us send a storm of tiny packets."""
-TRANSPORT_BUFFER_BYTES: Final = 512 * 1024
 BITE_BYTES: Final = 48 * 1024
 READS_ACKNOWLEDGED_AT_ONCE: Final = 48
 """Enough reads for both handshakes and the opening of the first channel."""
@@ -84,8 +83,8 @@ class ConnectionOwner(Protocol):
     def writing_blocked(self, *, blocked: bool) -> None: ...
 
 
-class _OwnedConnection(SSHConnection):
-    """What both sides share: decisions go to the owner, small packets leave at once, back-pressure is real."""
+class _OwnedConnection(PressedConnection):
+    """What both sides share: decisions go to the owner, small packets leave at once, foreign words are made safe."""
 
     owner: ConnectionOwner
     _reads_left: int = READS_ACKNOWLEDGED_AT_ONCE
@@ -95,8 +94,10 @@ class _OwnedConnection(SSHConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._socket = transport.get_extra_info("socket")
-        transport.set_write_buffer_limits(high=TRANSPORT_BUFFER_BYTES)  # type: ignore[attr-defined]
         super().connection_made(transport)
+
+    def sending_blocked(self, *, blocked: bool) -> None:
+        self.owner.writing_blocked(blocked=blocked)
 
     def data_received(self, data: bytes, datatype: int | None = None) -> None:
         if self._is_leaving:
@@ -108,22 +109,6 @@ class _OwnedConnection(SSHConnection):
         # asyncssh copies all that is left of its input twice for each packet: small bites make that cheap.
         for start in range(0, len(data), BITE_BYTES):
             super().data_received(data[start : start + BITE_BYTES], datatype)
-
-    def pause_writing(self) -> None:
-        # A peer that does not read is not read either: otherwise its requests pile answers up in memory.
-        if self._transport is not None:
-            self._transport.pause_reading()
-        self.owner.writing_blocked(blocked=True)
-
-    def resume_writing(self) -> None:
-        if self._transport is not None:
-            self._transport.resume_reading()
-        self.owner.writing_blocked(blocked=False)
-
-    def send_packet(self, pkttype: int, *args: bytes, handler: Any = None) -> None:
-        # asyncssh puts an empty packet before each, against attacks on CBC ciphers; we offer none.
-        if pkttype != MSG_IGNORE:
-            super().send_packet(pkttype, *args, handler=handler)
 
     def new_channel(self, window_bytes: int = WINDOW_BYTES) -> RelayChannel:
         """A channel on this connection; `ChannelOpenError` when the connection is gone."""
@@ -143,7 +128,7 @@ class _OwnedConnection(SSHConnection):
         """
         transport = self._transport
         if transport is not None and not self._is_leaving:
-            self._send_disconnect(code, line, "")
+            self._send_disconnect(code, for_terminal(line), "")
             self._is_leaving = True
             if transport.can_write_eof():  # TLS can not, and needs not: the peer leaves on reading why
                 transport.write_eof()
@@ -168,6 +153,10 @@ class _OwnedConnection(SSHConnection):
     def is_signed_in(self) -> bool:
         """Whether user authentication has succeeded."""
         return self._auth_complete
+
+    def send_channel_open_failure(self, send_chan: int, code: int, reason: str, lang: str) -> None:
+        # Often it is the other side's reason, and clients print it.
+        super().send_channel_open_failure(send_chan, code, for_terminal(reason), "")
 
     def _log_packet(self, *_unused: object) -> None:
         """See `RelayChannel._log_packet`."""
@@ -245,6 +234,10 @@ class UserConnection(_OwnedConnection, SSHServerConnection):
         """That did not suffice; `methods` can continue (RFC 4252 section 5.1)."""
         self._auth = None
         self.send_packet(MSG_USERAUTH_FAILURE, NameList([m.encode() for m in methods]), Boolean(partial_success))
+
+    def show(self, line: str) -> None:
+        """A line during authentication, as a banner (RFC 4252 section 5.4)."""
+        self.send_auth_banner(for_terminal(line) + "\r\n")
 
     def accept_offer(self, algorithm: str, key_blob: bytes) -> None:
         """A signature with this key would be looked at."""

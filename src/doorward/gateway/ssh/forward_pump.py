@@ -15,6 +15,7 @@ class ForwardHost(Protocol):
 
     def user_acted(self) -> None: ...
     def node_end_closed(self) -> None: ...
+    def flooded(self) -> None: ...
     def forward_closed(self, pump: "ForwardPump", stream: int, closed: StreamClosed) -> None: ...
 
 
@@ -86,6 +87,10 @@ class ForwardPump:
 
     def node_answered(self, *, ok: bool) -> None:
         """Nothing is asked on a forwarded connection."""
+
+    def flooded(self) -> None:
+        """More requests than anybody has for a connection that knows none."""
+        self._host.flooded()
 
     def end_made(self, made: End) -> None:
         """One side is open: the other may be read."""

@@ -124,7 +124,7 @@ class Forwards:
         except ChannelOpenError as error:
             self._store_failure(pump, error)
             pump.stop()
-            raise ChannelOpenError(error.code, for_terminal(error.reason)) from error
+            raise
         return ours(pump)
 
     async def _to_node(self, pump: ForwardPump, kind: bytes, data: bytes) -> None:

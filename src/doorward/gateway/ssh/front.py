@@ -14,7 +14,6 @@ from typing import Final
 from doorward.api.bodies.gateway_calls import OpenJump, OpenSession, Proof, SessionEnded, SessionPlan
 from doorward.api.problem import RemoteProblem
 from doorward.base.errors import DoorwardError, Unavailable
-from doorward.base.terminal_text import for_terminal
 from doorward.domain.recording.levels import RecordingLevel
 from doorward.domain.sessions.states import EndReason
 from doorward.gateway.parts import GatewayParts
@@ -100,7 +99,7 @@ class UserFront:
         match outcome:
             case Fail(methods, partial_success, line):
                 if line:
-                    self._user.send_auth_banner(line + "\r\n")
+                    self._user.show(line)
                 self._user.refuse_sign_in(methods, partial_success=partial_success)
             case AcceptOffer(algorithm, key_blob):
                 self._user.accept_offer(algorithm, key_blob)
@@ -139,7 +138,7 @@ class UserFront:
             return
         sign_in.accept()
         for notice in plan.notices:
-            self._user.send_auth_banner(for_terminal(notice) + "\r\n")
+            self._user.show(notice)
         self._on_signed_in()
         await self._user.accept_sign_in()
 
@@ -220,12 +219,10 @@ class UserFront:
         """No session: the reason as a banner, which every client shows, then a failure, whatever follows."""
         sign_in.refuse()
         user = self._user
-        user.send_auth_banner(for_terminal(line) + "\r\n")
+        user.show(line)
         # An empty list would make OpenSSH try every method that it knows, and ask for a password.
         user.refuse_sign_in(Fail().methods)
-        asyncio.get_running_loop().call_later(
-            LEAVE_SECONDS, lambda: user.farewell(DISCONNECT_BY_APPLICATION, for_terminal(line))
-        )
+        asyncio.get_running_loop().call_later(LEAVE_SECONDS, lambda: user.farewell(DISCONNECT_BY_APPLICATION, line))
 
     def channel_requested(self, kind: bytes, data: bytes) -> Refusal | Callable[[], Awaitable[ChannelEnd]]:
         """A channel is wanted."""

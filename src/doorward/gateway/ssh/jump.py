@@ -13,7 +13,6 @@ from asyncssh import ChannelOpenError
 
 from doorward.api.bodies.gateway_calls import Jump as GrantedJump
 from doorward.base.errors import DoorwardError
-from doorward.base.terminal_text import for_terminal
 from doorward.domain.certificates.face_names import node_in_face
 from doorward.gateway.parts import GatewayParts
 from doorward.gateway.ssh import lines
@@ -91,7 +90,7 @@ class Jump:
         try:
             make = await self._make_inside(face, self._user_id, self._source)
         except DoorwardError as error:
-            raise ChannelOpenError(OPEN_CONNECT_FAILED, for_terminal(error.message)) from error
+            raise ChannelOpenError(OPEN_CONNECT_FAILED, error.message) from error
         finally:
             self._opening -= 1
         if self._is_gone:

@@ -9,16 +9,22 @@ status (measured: 4 of 230 runs). An exit status follows the output that it belo
 from typing import Final, Protocol
 
 from doorward.base.errors import DoorwardError
-from doorward.domain.recording.frames import FrameType, StreamClosed
+from doorward.base.terminal_text import for_terminal
+from doorward.domain.recording.frames import SESSION_STREAM, FrameType, StreamClosed
 from doorward.domain.recording.levels import Content, RecordingLevel
 from doorward.gateway.relays.sftp import SftpRelay
 from doorward.gateway.relays.ssh import REFUSED_STATUS, ChannelRelay
-from doorward.gateway.relays.verdicts import Forward, Open, Refuse
+from doorward.gateway.relays.verdicts import Answer, Forward, Open, Refuse, Verdict
+from doorward.gateway.ssh import lines
 from doorward.gateway.ssh.ends import End, NodeEnd, UserEnd
 from doorward.gateway.ssh.sftp_stream import FileHost, SftpStream
 from doorward.wire.ssh.fields import encode_uint32
 
 STDERR: Final = 1
+ANSWERS_WAITING_MAX: Final = 256
+"""Requests of one channel that the node has not answered; stock clients wait for a handful."""
+LINE_BEHIND_BYTES_MAX: Final = 64 * 1024
+"""With more than this unread before it, a line of ours is left out: who reads nothing can not be told anything."""
 
 
 class ChannelHost(FileHost, Protocol):
@@ -28,7 +34,15 @@ class ChannelHost(FileHost, Protocol):
         """Record and report that a stream begins; raises when it can not be stored."""
         ...
 
+    def may_open(self) -> bool:
+        """Whether anything new may begin: the authority is in sight."""
+        ...
+
     def refused(self, verdict: Refuse) -> None: ...
+    def flooded(self) -> None:
+        """More is asked than can be passed on: end the session."""
+        ...
+
     def failed(self, error: DoorwardError) -> None:
         """Something could not be stored: end the session."""
         ...
@@ -79,8 +93,10 @@ class Pump:
         self.user.close()
 
     def tell(self, line: str) -> None:
-        """A line of ours to the user, on stderr."""
-        self.user.write((line + ("\r\n" if self.has_terminal else "\n")).encode(), STDERR)
+        """A line to the user, on stderr: ours, or of somebody else's words, which a terminal must not act on."""
+        if line and self.user.buffered_bytes <= LINE_BEHIND_BYTES_MAX:
+            shown = for_terminal(line) + ("\r\n" if self.has_terminal else "\n")
+            self.user.write(shown.encode(), STDERR)
 
     def stop(self) -> None:
         """Nothing more passes in either direction; the stream counts as closed now."""
@@ -137,29 +153,36 @@ class Pump:
         if self._dead:
             return
         self._host.user_acted()
-        verdict = self._relay.from_user(name, data)
+        if len(self._answers) >= ANSWERS_WAITING_MAX:
+            self.flooded()
+            return
+        verdict = self._judged(name, data)
         if isinstance(verdict, Forward):
             if not self._stored(verdict):
                 return
             if want_reply:
                 self._answers.append(None)
-            self.node.request(name, data, want_reply=want_reply)
+            self.node.request(name, verdict.passes(data), want_reply=want_reply)
             return
         if isinstance(verdict, Refuse):
             self._host.refused(verdict)
             if verdict.ends:
                 self._end_refused(verdict.line, want_reply=want_reply)
                 return
-            if verdict.line:
-                self.tell(verdict.line)
+            self.tell(verdict.line)
         if want_reply:
-            self._answers.append(False if isinstance(verdict, Refuse) else verdict.ok)
-            self._answer_user()
+            self._answer_in_turn(ok=isinstance(verdict, Answer) and verdict.ok)
+
+    def _judged(self, name: bytes, data: bytes) -> Verdict:
+        verdict = self._relay.from_user(name, data)
+        if isinstance(verdict, Forward) and verdict.opens is not None and not self._host.may_open():
+            # The channel was opened while the authority was in sight; what begins on it is new all the same.
+            return Refuse(lines.NO_CONTROL, verdict.opens.body.kind.value, "authority out of sight", ends=True)
+        return verdict
 
     def _end_refused(self, line: str, *, want_reply: bool) -> None:
         if want_reply:
-            self._answers.append(True)
-            self._answer_user()
+            self._answer_in_turn(ok=True)
         self.tell(line)
         self.user.request(b"exit-status", encode_uint32(REFUSED_STATUS), want_reply=False)
         self.user.write_eof()
@@ -186,7 +209,12 @@ class Pump:
             self.node.when_read(lambda: self._pass_exit(verdict, name, data))
             return
         if self._stored(verdict):
-            self.user.request(name, data, want_reply=False)
+            self.user.request(name, verdict.passes(data), want_reply=False)
+
+    def flooded(self) -> None:
+        """More is asked on this channel than can be passed on or is ever answered."""
+        self._dead = True
+        self._host.flooded()
 
     def node_eof(self) -> None:
         """The node sends no more; held until its exit status has passed."""
@@ -238,7 +266,7 @@ class Pump:
     def _pass_exit(self, verdict: Forward, name: bytes, data: bytes) -> None:
         if self._dead or not self._stored(verdict):
             return
-        self.user.after_data(lambda: self._send_exit(name, data))
+        self.user.after_data(lambda: self._send_exit(name, verdict.passes(data)))
 
     def _send_exit(self, name: bytes, data: bytes) -> None:
         self.user.request(name, data, want_reply=False)
@@ -253,8 +281,9 @@ class Pump:
                 self._stream = self._host.open_stream(verdict.opens)
                 self._open = verdict.opens
                 self._read_along(verdict.opens, self._stream)
-            elif verdict.record is not None and self._stream is not None:
-                self._host.store_event(self._stream, verdict.record)
+            elif verdict.record is not None:
+                # What comes before the stream begins stands with the session.
+                self._host.store_event(SESSION_STREAM if self._stream is None else self._stream, verdict.record)
         except DoorwardError as error:
             self._fail(error)
             return False
@@ -268,6 +297,10 @@ class Pump:
     def _fail(self, error: DoorwardError) -> None:
         self._dead = True
         self._host.failed(error)
+
+    def _answer_in_turn(self, *, ok: bool) -> None:
+        self._answers.append(ok)
+        self._answer_user()
 
     def _answer_user(self) -> None:
         while self._answers and self._answers[0] is not None:

@@ -13,7 +13,6 @@ from asyncssh import ChannelOpenError
 
 from doorward.api.bodies.gateway_calls import Note, SessionEnded, SessionPlan, SessionStarted
 from doorward.base.errors import DoorwardError
-from doorward.base.terminal_text import for_terminal
 from doorward.domain.access.obligations import Obligations
 from doorward.domain.recording import frames
 from doorward.domain.recording.frames import Body, Exited, FrameType, StreamClosed
@@ -115,7 +114,7 @@ class SshSession:
 
     def global_request(self, name: bytes, data: bytes) -> GlobalVerdict:
         """A verdict on a request that concerns the whole connection."""
-        if self._is_over or not self._parts.sessions.may_open():
+        if not self.may_open():
             return False
         forward = self._forwards.global_request(name, data)
         return self._relay.global_request(name) if forward is None else forward
@@ -159,7 +158,7 @@ class SshSession:
         if line:
             # Clients drop what they have not printed yet when they are disconnected: let them print the line first.
             wait_seconds = PRINT_SECONDS if had_channels else 0.0
-            farewell = functools.partial(self.user.farewell, DISCONNECT_BY_APPLICATION, for_terminal(line))
+            farewell = functools.partial(self.user.farewell, DISCONNECT_BY_APPLICATION, line)
             asyncio.get_running_loop().call_later(wait_seconds, farewell)
         else:
             self.user.abort()
@@ -204,6 +203,14 @@ class SshSession:
         self._stream_closed(pump, stream, closed)
 
     # --- what pumps ask ---
+
+    def may_open(self) -> bool:
+        """Whether anything new may begin."""
+        return not self._is_over and self._parts.sessions.may_open()
+
+    def flooded(self) -> None:
+        """More is asked on a channel than can be passed on."""
+        self.end(EndReason.PROTOCOL_ERROR, lines.FLOOD)
 
     def open_stream(self, opens: Open) -> int:
         """Store and note that a stream begins."""
@@ -309,7 +316,7 @@ class SshSession:
             await node.new_channel().open_towards_peer(pump.node, b"session", b"")
         except asyncio.CancelledError as error:
             pump.stop()
-            raise ChannelOpenError(OPEN_CONNECT_FAILED, for_terminal(self._last_line)) from error
+            raise ChannelOpenError(OPEN_CONNECT_FAILED, self._last_line) from error
         except ChannelOpenError:
             pump.stop()
             raise
@@ -325,7 +332,7 @@ class SshSession:
             self.end(EndReason.UPSTREAM_CLOSED, lines.NODE_CLOSED)
 
     def _node_opens(self, kind: bytes, data: bytes) -> Opening:
-        if self._is_over or not self._parts.sessions.may_open():
+        if not self.may_open():
             return Refusal(lines.OVER)
         return self._forwards.from_node(kind, data)
 

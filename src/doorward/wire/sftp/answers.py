@@ -76,7 +76,7 @@ def parse_answer(packet: Packet) -> Version | Answer:
     return answer
 
 
-def encode_status(identity: int, status: Status, line: str) -> bytes:
+def encode_status(identity: int, status: int, line: str) -> bytes:
     """A whole STATUS packet of our own."""
     body = bytes((PacketType.STATUS,)) + encode_uint32(identity) + encode_uint32(status)
     return encode_string(body + encode_text(line) + encode_text("en"))
