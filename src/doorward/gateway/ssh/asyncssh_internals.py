@@ -247,7 +247,9 @@ class UserConnection(_OwnedConnection, SSHServerConnection):
         """Ask one question without echo (RFC 4256); the answer goes to the owner's `sign_in_response`."""
         self._auth = _AnswerRoute(self)  # type: ignore[assignment]
         questions = UInt32(1) + String(prompt) + Boolean(False)
-        self.send_packet(MSG_USERAUTH_INFO_REQUEST, String(""), String(instruction), String(""), questions)
+        self.send_packet(
+            MSG_USERAUTH_INFO_REQUEST, String(""), String(for_terminal(instruction)), String(""), questions
+        )
 
     async def accept_sign_in(self) -> None:
         """All that was owed is given."""

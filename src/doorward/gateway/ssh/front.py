@@ -210,7 +210,7 @@ class UserFront:
         if reason == FACTOR_REQUIRED and code is None:
             await self._carry_out(sign_in, sign_in.owe_code())
         elif reason in (FACTOR_REQUIRED, FACTOR_REFUSED) and code is not None:
-            self._ask_line = lines.ASK_AGAIN.format(why=for_terminal(error.message))
+            self._ask_line = lines.ASK_AGAIN.format(why=error.message)
             await self._carry_out(sign_in, sign_in.refuse_code())
         else:
             self._refuse(sign_in, error.message)
