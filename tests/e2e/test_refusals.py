@@ -1,12 +1,18 @@
 """What is refused, and that refusals tell nothing to those who may not know."""
 
+import statistics
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from demo.terminal import Terminal
 from tests.support.house import APP, NODE, UNVERIFIED, House, role
 from tests.support.people import Person
+
+ASKS = 20
+APART_SECONDS_MAX = 0.015
+TRIES = 3
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +36,47 @@ def test_unknown_and_forbidden_look_the_same(house: House, dora: Person) -> None
     assert refusal(house, dora, "no-such-login", NODE) == forbidden_login
     assert refusal(house, dora, "daemon", "no-such-node") == forbidden_login
     assert refusal(house, dora, house.node.logins[1], "db-01") == forbidden_login
+
+
+def asks(house: House, person: Person, form: str) -> dict[str, list[str]]:
+    """Command lines for what is unknown, and for what is forbidden, in one form of the name."""
+    house.admin.dw("nodes", "add", "db-03", "--address", "127.0.0.1:9", "--label", "env=db")
+    wanted = {
+        "unknown node": (house.node.logins[1], "no-such-node"),
+        "unknown login": ("no-such-login", NODE),
+        "forbidden node": (house.node.logins[1], "db-03"),
+    }
+    if form == "name":
+        return {what: house.command(person, "id", node=node, login=login) for what, (login, node) in wanted.items()}
+    config = person.home / "config-jump"
+    config.write_text(person.dw("config", "ssh", "--jump"))
+    ssh = ["ssh", "-F", str(config), "-o", "BatchMode=yes"]
+    return {what: [*ssh, f"{login}@{node}.dw", "id"] for what, (login, node) in wanted.items()}
+
+
+def medians(commands: dict[str, list[str]], person: Person) -> dict[str, float]:
+    """How long each is refused for, asked in turn, so that whatever else the machine does is shared."""
+    taken: dict[str, list[float]] = {what: [] for what in commands}
+    for _ in range(ASKS):
+        for what, words in commands.items():
+            begun = time.monotonic()
+            done = subprocess.run(words, env=person.env(), capture_output=True, timeout=30, check=False)
+            taken[what].append(time.monotonic() - begun)
+            assert done.returncode == 255
+            assert b"is refused, or there is no such node" in done.stderr
+    return {what: statistics.median(times) for what, times in taken.items()}
+
+
+@pytest.mark.parametrize("form", ["name", "jump"])
+def test_unknown_and_forbidden_take_the_same_time(house: House, dora: Person, form: str) -> None:
+    """A difference that is there is there each time; what a busy machine adds is not."""
+    commands = asks(house, dora, form)
+    found: list[dict[str, float]] = []
+    for _ in range(TRIES):
+        found.append(medians(commands, dora))
+        if max(found[-1].values()) - min(found[-1].values()) <= APART_SECONDS_MAX:
+            return
+    raise AssertionError(f"{form}: refusals can be told apart by their time: {found}")
 
 
 def test_each_refusal_is_in_the_log(house: House, dora: Person) -> None:
