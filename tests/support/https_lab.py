@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -27,6 +28,8 @@ from doorward.authority.http.app import create_app
 from doorward.authority.http.protocol import PeerProtocol
 from doorward.authority.http.tls import GATEWAY_SERVER_NAME, make_contexts
 from doorward.base.clock import ManualClock, SystemClock
+from doorward.cli.keep import ROOT, X509_CHAIN, X509_KEY, Keep
+from doorward.cli.profile import Profile, save_profile
 from doorward.domain.certificates.x509_check import to_pem
 from doorward.domain.certificates.x509_names import X509Kind
 from doorward.main.authority_role import http_config
@@ -174,6 +177,33 @@ def shown_of(who: LabSignIn | Shown | None) -> Shown | None:
     if not isinstance(who, LabSignIn):
         return who
     return Shown(who.key, to_pem(who.x509) + pem_of(intermediate(X509Kind.USER).certificate))
+
+
+def keep_sign_in(https: HttpsLab, who: LabSignIn, home: Path) -> None:
+    """Leave in `home` what `dw` needs to call the lab's authority as `who`."""
+    keep, shown, services = Keep(home), shown_of(who), https.lab.services
+    assert shown is not None
+    keep.prepare()
+    keep.write(ROOT, https.root_pem)
+    keep.write(X509_CHAIN, shown.chain_pem)
+    private = shown.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    keep.write(X509_KEY, private.decode())
+    profile = Profile(
+        url=f"https://127.0.0.1:{https.port}",
+        pin=services.keys.pin,
+        user_id=who.caller.user_id,
+        user_name=who.caller.user_name,
+        sign_in_id=who.caller.sign_in_id,
+        expires=who.row.expires,
+        gateway_host="127.0.0.1",
+        gateway_port=https.port,
+        gateways=[],
+        node_suffix=services.node_suffix,
+        installation_id=services.installation_id,
+    )
+    save_profile(keep, profile)
 
 
 def pem_of(certificate: x509.Certificate) -> str:

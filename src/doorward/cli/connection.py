@@ -10,7 +10,7 @@ from doorward.api.client.user import UserClient
 from doorward.api.problem import RemoteProblem
 from doorward.base.clock import SystemClock
 from doorward.base.errors import Invalid
-from doorward.cli.exits import NotSignedIn
+from doorward.cli.exits import NotSignedIn, ShutOut
 from doorward.cli.keep import ROOT, X509_CHAIN, X509_KEY, Keep
 from doorward.cli.profile import Profile, live_profile
 
@@ -27,7 +27,8 @@ def authority() -> Iterator[UserClient]:
             yield client
         except RemoteProblem as error:
             if error.problem.status == UNAUTHENTICATED:
-                raise NotSignedIn("the authority does not know this sign-in any more") from error
+                kind = NotSignedIn if error.problem.code == NotSignedIn.code else ShutOut
+                raise kind(error.message) from error
             raise
 
 

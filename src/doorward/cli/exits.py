@@ -33,6 +33,12 @@ class NotSignedIn(Refused):
     code = "not_signed_in"
 
 
+class ShutOut(NotSignedIn):
+    """The sign-in counts no more, and another would not: the user is disabled or locked."""
+
+    code = "shut_out"
+
+
 def exit_code_of(error: DoorwardError) -> ExitCode:
     """The exit code for an error of ours."""
     if isinstance(error, NotSignedIn):
@@ -81,7 +87,7 @@ def _field_problems(error: DoorwardError) -> list[FieldProblem]:
 
 
 def _advice(error: DoorwardError) -> str:
-    if isinstance(error, NotSignedIn):
+    if isinstance(error, NotSignedIn) and not isinstance(error, ShutOut):
         return "; run dw login"
     if isinstance(error, Conflict):
         return "; look at it again with dw get, then repeat the change"

@@ -1,14 +1,17 @@
 """Who is calling: known from the certificate of the connection, looked up at each call."""
 
 import asyncio
+import os
 import ssl
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.support.authority_lab import LabSignIn
-from tests.support.https_lab import PEOPLE, Client, HttpsLab, Shown, pem_of
+from tests.support.https_lab import PEOPLE, Client, HttpsLab, Shown, keep_sign_in, pem_of
 from tests.support.x509_values import gateway_leaf, intermediate, server_leaf, spki, user_leaf
 
 from doorward.base.entropy import SeededEntropy
@@ -26,7 +29,8 @@ async def shut_out(client: Client, path: str = "/v1/status") -> None:
 
 async def not_signed_in(client: Client, path: str = "/v1/status") -> str:
     answer = await client.get(path)
-    assert (answer.status, answer.json["kind"]) == (403, "refused")
+    assert (answer.status, answer.json["kind"], answer.json["status"]) == (401, "refused", 401)
+    assert answer.headers["www-authenticate"]
     return answer.code
 
 
@@ -101,7 +105,7 @@ async def test_certificate_that_names_another_installation_is_refused(https: Htt
     bob = await https.lab.signed_in("bob")
     other = InstallationId(new_id(SeededEntropy(8)))
     shown = await made_by_hand(https, bob, installation_id=other)
-    assert await not_signed_in(https.people(shown)) == "certificate_wrong_type"
+    assert await not_signed_in(https.people(shown)) == "not_signed_in"
 
 
 async def test_expired_certificate_is_shut_out(https: HttpsLab) -> None:
@@ -148,7 +152,7 @@ async def test_disabled_or_locked_user_is_refused_at_the_next_call(https: HttpsL
     client = https.people(bob)
     assert (await client.get("/v1/status")).status == 200
     await https.lab.declare(text)
-    assert await not_signed_in(client) == "not_signed_in"
+    assert await not_signed_in(client) == "shut_out"
 
 
 async def test_lock_on_one_sign_in_refuses_that_one_alone(https: HttpsLab) -> None:
@@ -156,7 +160,7 @@ async def test_lock_on_one_sign_in_refuses_that_one_alone(https: HttpsLab) -> No
     other = await https.lab.sign_in("bob", bob.caller.user_id)
     lock = "kind: lock\nversion: v1\nmetadata: {name: stop}\nspec: {target: {sign_in: %s}}\n"
     await https.lab.declare(lock % bob.caller.sign_in_id)
-    assert await not_signed_in(https.people(bob)) == "not_signed_in"
+    assert await not_signed_in(https.people(bob)) == "shut_out"
     assert (await https.people(other).get("/v1/status")).status == 200
 
 
@@ -176,7 +180,7 @@ async def test_one_connection_is_looked_at_anew_for_each_call(https: HttpsLab) -
         statuses.append(int(head.split()[1]))
         await https.lab.store.write(lambda tx: tx.sign_ins.end(bob.row.id, SignInEnd.REVOKED, tx.now))
     writer.transport.abort()
-    assert statuses == [200, 403]
+    assert statuses == [200, 401]
 
 
 async def test_old_tls_is_shut_out(https: HttpsLab) -> None:
@@ -185,3 +189,29 @@ async def test_old_tls_is_shut_out(https: HttpsLab) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     with pytest.raises((ssl.SSLError, ConnectionError)):
         await asyncio.open_connection("127.0.0.1", client.port, ssl=context, server_hostname=PEOPLE)
+
+
+async def dw(home: Path, *arguments: str) -> tuple[int | None, str]:
+    """The real command, with its sign-in in `home`: its exit code, and what it says of what went wrong."""
+    command = Path(sys.executable).with_name("dw")
+    environment = {**os.environ, "DOORWARD_HOME": str(home)}
+    done = await asyncio.create_subprocess_exec(
+        command, *arguments, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await done.communicate()
+    return done.returncode, said.decode()
+
+
+async def test_command_line_tells_an_ended_sign_in_by_its_exit_code(https: HttpsLab, tmp_path: Path) -> None:
+    bob = await https.lab.signed_in("bob")
+    keep_sign_in(https, bob, tmp_path)
+    assert await dw(tmp_path, "status") == (0, "")
+    assert (await dw(tmp_path, "get", "user"))[0] == 3  # known, and not allowed
+    await https.lab.store.write(lambda tx: tx.sign_ins.end(bob.row.id, SignInEnd.REVOKED, tx.now))
+    assert await dw(tmp_path, "status") == (4, "dw: your sign-in is over; run dw login\n")
+
+
+async def test_command_line_does_not_send_a_locked_user_to_sign_in_again(https: HttpsLab, tmp_path: Path) -> None:
+    keep_sign_in(https, await https.lab.signed_in("bob"), tmp_path)
+    await https.lab.declare("kind: lock\nversion: v1\nmetadata: {name: stop}\nspec: {target: {user: bob}}\n")
+    assert await dw(tmp_path, "ls") == (4, "dw: your access is locked\n")
