@@ -94,6 +94,27 @@ def test_the_house_is_full_at_some_point() -> None:
     assert [arrive(doors, "192.0.2.1").proved() for _ in range(3)] == [True, True, False]
 
 
+def test_who_could_never_get_a_place_inside_is_refused_at_once() -> None:
+    doors = Doors(SMALL)
+    assert all(arrive(doors, "192.0.2.1").proved() for _ in range(2))
+    assert not arrive(doors, "192.0.2.1").spoke()
+    other = arrive(doors, "192.0.2.2")
+    assert other.spoke()
+    assert other.proved()
+    assert not arrive(doors, "192.0.2.3").spoke()
+    other.leave()
+    assert arrive(doors, "192.0.2.3").spoke()
+
+
+def test_a_visit_is_closed_by_whoever_has_taken_it_over() -> None:
+    doors, closed = Doors(SMALL), list[str]()
+    first = arrive(doors, "192.0.2.1", closed, "the port")
+    first.taken_over(lambda: closed.append("the connection"))
+    assert first.spoke()
+    assert all(arrive(doors, "192.0.2.1").spoke() for _ in range(2))
+    assert closed == ["the connection"]
+
+
 def test_an_ipv6_subscriber_is_one_address() -> None:
     assert door_address("2001:db8:1:2:a::1") == door_address("2001:db8:1:ff:ffff::9")
     assert door_address("2001:db8:1:100::1") != door_address("2001:db8:1:2::1")

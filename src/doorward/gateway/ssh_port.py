@@ -3,26 +3,27 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
 from typing import Final
 
 from doorward.base.errors import DoorwardError
 from doorward.gateway.parts import GatewayParts
 from doorward.gateway.settings import VERSION, GatewaySettings
 from doorward.gateway.ssh import lines
-from doorward.gateway.ssh.asyncssh_internals import FAREWELL_SECONDS
+from doorward.gateway.ssh.asyncssh_internals import FAREWELL_SECONDS, UserConnection
 from doorward.gateway.ssh.faces import Faces
-from doorward.gateway.ssh.reception import Reception
+from doorward.gateway.ssh.reception import Make, Reception
 from doorward.gateway.ssh.session import PRINT_SECONDS
 from doorward.gateway.tls_entrance import TlsEntrance
 from doorward.net.dial import connect_tcp
-from doorward.net.doors import Visit
+from doorward.net.doors import Stage, Visit
 from doorward.net.splice import splice
-from doorward.net.ssh_goodbye import say_goodbye
+from doorward.net.ssh_goodbye import TOO_MANY_CONNECTIONS, say_goodbye
 from doorward.wire.proxy_protocol.header import Endpoint, encode_proven_header
 from doorward.wire.tls.client_hello import ClientHello
 
 CONNECT_SECONDS: Final = 5.0
+GOODBYES_MAX: Final = 256
+"""Clients that are told at the same time that there is no room; the others of a flood are just closed."""
 CLOSING_TURNS: Final = 4
 """Turns of the event loop until an aborted transport has closed its socket."""
 
@@ -34,6 +35,7 @@ class GatewayPort:
         self._settings = settings
         self._parts = parts
         self._reception = Reception(parts, faces)
+        self._goodbyes = 0
         self._tls = TlsEntrance(parts, settings.show_identity)
 
     def serve_ssh(self, sock: socket.socket, address: str, visit: Visit) -> None:
@@ -43,7 +45,7 @@ class GatewayPort:
             visit.leave()
             self._parts.tasks.spawn(say_goodbye(sock, VERSION, lines.NO_CONTROL), "turn a client away")
             return
-        connection = make(_proved(visit), visit.leave)
+        connection = self._met(make, visit)
 
         async def begin() -> None:
             try:
@@ -51,6 +53,8 @@ class GatewayPort:
             except OSError:
                 connection.owner.connection_gone(None)
                 sock.close()
+            if visit.stage is Stage.GONE:  # it had to make room before there was anything to say it with
+                self._turn_away(connection)
 
         self._parts.tasks.spawn(begin(), "begin an SSH connection")
 
@@ -76,7 +80,7 @@ class GatewayPort:
         try:
             async with self._tls.arrival(sock, hello) as arrival:
                 make = await self._reception.under_nodes_name(arrival.face, arrival.user_id, address)
-                arrival.hand_over(lambda: make(_proved(visit), visit.leave))
+                arrival.hand_over(lambda: self._met(make, visit))
         except (OSError, TimeoutError, DoorwardError):
             # Broke off, too slow, or somebody whom we do not know: nothing is written of who has not proven anything.
             visit.leave()
@@ -97,11 +101,28 @@ class GatewayPort:
 
     async def refuse_ssh(self, sock: socket.socket) -> None:
         """There is no room."""
-        await say_goodbye(sock, VERSION, lines.FULL)
+        if self._goodbyes >= GOODBYES_MAX:
+            sock.close()
+            return
+        self._goodbyes += 1
+        try:
+            await say_goodbye(sock, VERSION, lines.FULL)
+        finally:
+            self._goodbyes -= 1
 
+    def _met(self, make: Make, visit: Visit) -> UserConnection:
+        connection = make(visit.proved, visit.leave)
+        visit.taken_over(lambda: self._turn_away(connection))
+        return connection
 
-def _proved(visit: Visit) -> Callable[[], None]:
-    def proved() -> None:
-        visit.proved()
+    def _turn_away(self, connection: UserConnection) -> None:
+        """It has proven nothing yet and must make room for another."""
+        if self._goodbyes >= GOODBYES_MAX:
+            connection.abort()
+            return
+        self._goodbyes += 1
+        connection.farewell(TOO_MANY_CONNECTIONS, lines.FULL)
+        asyncio.get_running_loop().call_later(FAREWELL_SECONDS, self._goodbye_said)
 
-    return proved
+    def _goodbye_said(self) -> None:
+        self._goodbyes -= 1

@@ -1,9 +1,10 @@
 """How many may stand at the door: limits on connections, per address and in total, fair to who is not the cause.
 
-A visit is *silent* until it has sent its first bytes, *unproven* until somebody has signed in, then *inside*. What is
-only *passed on* to the authority, which has limits of its own, is counted apart: it can not fill the house. Nobody of
-whom nothing is proven keeps a newcomer out: beyond a limit the oldest silent, or unproven, visit of the address that
-has most of them is closed, so that one is served even while few addresses hold thousands of connections half-open.
+A visit is *silent* until it has sent its first bytes, *unproven* until somebody has proven who they are, then *inside*.
+What is only *passed on* to the authority, which has limits of its own, is counted apart: it can not fill the house.
+Nobody of whom nothing is proven keeps a newcomer out: beyond a limit the oldest silent, or unproven, visit of the
+address that has most of them is closed, so that one is served even while few addresses hold thousands of connections
+half-open. Who is inside stays: a house that is full of them, in total or of one address, takes nobody more and says so.
 """
 
 import ipaddress
@@ -51,19 +52,23 @@ class Visit:
     def __init__(self, doors: "Doors", address: str, close: Callable[[], None]) -> None:
         self._doors = doors
         self.address: Final = address
-        self.close: Final = close
+        self.close = close
         self.stage = Stage.SILENT
 
+    def taken_over(self, close: Callable[[], None]) -> None:
+        """Somebody else has the socket now, and closes it when the visit has to make room."""
+        self.close = close
+
     def spoke(self) -> bool:
-        """The first bytes have come; False when it had to make room for itself."""
-        return self._doors.promote(self, Stage.UNPROVEN)
+        """The first bytes have come; False when there is no place inside that this visit could ever get."""
+        return self._doors.has_room(Stage.INSIDE, self.address) and self._doors.promote(self, Stage.UNPROVEN)
 
     def passed_on(self) -> bool:
         """It goes on to the authority; False when there is no room."""
         return self._doors.promote(self, Stage.PASSED_ON)
 
     def proved(self) -> bool:
-        """Somebody has signed in; False when the house is full."""
+        """Somebody has proven who they are; False when the house is full."""
         return self._doors.promote(self, Stage.INSIDE)
 
     def leave(self) -> None:
@@ -103,11 +108,15 @@ class Doors:
             self.move(visit, to)
             self._make_room(to, visit.address)
             return visit.stage is to
-        total_max, address_max = self._max[to]
-        if self._count[to] >= total_max or self._per_address[to, visit.address] >= address_max:
+        if not self.has_room(to, visit.address):
             return False
         self.move(visit, to)
         return True
+
+    def has_room(self, stage: Stage, address: str) -> bool:
+        """Whether one more of this address may stand there."""
+        total_max, address_max = self._max[stage]
+        return self._count[stage] < total_max and self._per_address[stage, address] < address_max
 
     def move(self, visit: Visit, to: Stage) -> None:
         """Change a visit's stage; one that is gone stays gone."""

@@ -62,7 +62,7 @@ class OnePort:
             if task is not None and not task.done():
                 task.cancel()
                 return
-            with contextlib.suppress(OSError):  # whoever has taken the socket over closes it when it ends
+            with contextlib.suppress(OSError):  # until whoever has the socket now has said how to close it
                 sock.shutdown(socket.SHUT_RDWR)
 
         visit = self._doors.arrive(address, close)

@@ -27,6 +27,7 @@ from doorward.gateway.ssh.keys import MemoryKey
 from doorward.gateway.ssh.session import DISCONNECT_BY_APPLICATION, SshSession
 from doorward.gateway.ssh.sign_in import AcceptOffer, AskCode, Code, Disconnect, Fail, Outcome, Proven, SignIn
 from doorward.gateway.ssh.user_name import JumpName, parse_user_name
+from doorward.net.ssh_goodbye import TOO_MANY_CONNECTIONS
 
 OPEN_SECONDS: Final = 10.0
 """How long the authority may take to decide."""
@@ -39,7 +40,7 @@ SOURCE_CHARACTERS_MAX: Final = 255
 
 
 class UserFront:
-    """The owner of a `UserConnection`. `on_signed_in` and `on_gone` tell the port's limits.
+    """The owner of a `UserConnection`. `on_proven` asks the port's limits for a place, `on_gone` gives it back.
 
     `outer_user` is set where a node's face is shown: the id of the user who has proven to be the one that asked for it.
     `make_inside` makes a connection of that kind, for jumps.
@@ -50,7 +51,7 @@ class UserFront:
         parts: GatewayParts,
         source: str,
         *,
-        on_signed_in: Callable[[], None],
+        on_proven: Callable[[], bool],
         on_gone: Callable[[], None],
         make_inside: MakeInside,
         outer_user: str | None = None,
@@ -60,7 +61,7 @@ class UserFront:
         self._jump: Jump | None = None
         self._parts = parts
         self._source = source
-        self._on_signed_in = on_signed_in
+        self._on_proven = on_proven
         self._on_gone = on_gone
         self._connection: UserConnection | None = None
         self._sign_in: SignIn | None = None
@@ -107,6 +108,8 @@ class UserFront:
                 self._user.ask(self._ask_line, lines.PROMPT_CODE)
             case Disconnect(line):
                 self._user.farewell(DISCONNECT_PROTOCOL_ERROR, line)
+            case Proven() if not self._on_proven():
+                self._user.farewell(TOO_MANY_CONNECTIONS, lines.FULL)
             case Proven():
                 self._proven = outcome
                 self._key = MemoryKey(self._parts.entropy)
@@ -139,7 +142,6 @@ class UserFront:
         sign_in.accept()
         for notice in plan.notices:
             self._user.show(notice)
-        self._on_signed_in()
         await self._user.accept_sign_in()
 
     def _misplaced(self, outer_user: str, proven: Proven, *, is_bare: bool) -> str:
@@ -168,7 +170,6 @@ class UserFront:
             return
         self._jump = Jump(parts, self._user, granted, source=self._source, make_inside=self._make_inside)
         sign_in.accept()
-        self._on_signed_in()
         await self._user.accept_sign_in()
 
     async def _ask(self, proven: Proven, key: MemoryKey, code: str | None) -> SessionPlan:

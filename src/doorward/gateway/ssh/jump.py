@@ -31,7 +31,7 @@ HOST_BYTES_MAX: Final = 255
 DEADLINE_SECONDS_MAX: Final = 7 * 86_400.0
 
 _Event = Callable[[], None]
-MakeInside = Callable[[str, str, str], Awaitable[Callable[[_Event, _Event], UserConnection]]]
+MakeInside = Callable[[str, str, str], Awaitable[Callable[[Callable[[], bool], _Event], UserConnection]]]
 """Face, user id, source address -> what makes a connection that shows this face to this user alone."""
 
 
@@ -95,8 +95,8 @@ class Jump:
             self._opening -= 1
         if self._is_gone:
             raise ChannelOpenError(OPEN_CONNECT_FAILED, lines.OVER)
-        # Signed in or not, the outer connection's place at the door covers what is inside.
-        carried = CarriedConnection(make(_nothing, lambda: self._inside.discard(carried)))
+        # Proven or not, the outer connection's place at the door covers what is inside.
+        carried = CarriedConnection(make(_has_place, lambda: self._inside.discard(carried)))
         self._inside.add(carried)
         if self._is_blocked:
             carried.block(Block.CONNECTION)
@@ -106,8 +106,9 @@ class Jump:
         self._outer.farewell(DISCONNECT_BY_APPLICATION, lines.JUMP_OVER)
 
 
-def _nothing() -> None:
+def _has_place() -> bool:
     """The port's limits have counted the outer connection."""
+    return True
 
 
 def face_wanted(data: bytes, suffix: str) -> str | None:

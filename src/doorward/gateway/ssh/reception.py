@@ -15,8 +15,9 @@ from doorward.gateway.ssh.faces import Faces
 from doorward.gateway.ssh.front import UserFront
 
 Event = Callable[[], None]
-Make = Callable[[Event, Event], UserConnection]
-"""What to call when the user has signed in, and at the end -> a connection, which begins with its transport."""
+Make = Callable[[Callable[[], bool], Event], UserConnection]
+"""What to ask for a place when the user has proven who they are, and to call at the end -> a connection, which begins
+with its transport."""
 
 
 class Reception:
@@ -42,7 +43,7 @@ class Reception:
         return self._maker(options, source, user_id)
 
     def _maker(self, options: SSHServerConnectionOptions, source: str, outer_user: str | None) -> Make:
-        def make(on_signed_in: Event, on_gone: Event) -> UserConnection:
+        def make(on_proven: Callable[[], bool], on_gone: Event) -> UserConnection:
             def gone() -> None:
                 on_gone()
                 self._connections.discard(connection)
@@ -50,7 +51,7 @@ class Reception:
             front = UserFront(
                 self._parts,
                 source,
-                on_signed_in=on_signed_in,
+                on_proven=on_proven,
                 on_gone=gone,
                 make_inside=self.under_nodes_name,
                 outer_user=outer_user,
