@@ -19,6 +19,7 @@ from doorward.base.clock import Clock, SystemClock
 from doorward.base.entropy import SystemEntropy
 from doorward.domain.certificates.principals import session_principal
 from doorward.gateway.process import RunningGateway, run_gateway
+from doorward.gateway.recorder.budget import RecorderLimits
 from doorward.gateway.settings import GatewaySettings
 from doorward.net.doors import DoorLimits
 from doorward.wire.ssh.public_key import ed25519_blob, parse_public_key_line, public_key_line
@@ -102,6 +103,7 @@ async def gateway_lab(
     authority: tuple[str, int] | None = None,
     control_plane: FakeControlPlane | None = None,
     show_identity: Callable[[ssl.SSLContext], None] | None = None,
+    recorder: RecorderLimits | None = None,
 ) -> AsyncIterator[Lab]:
     """Everything started; everything stopped at the end."""
     clock = clock or SystemClock()
@@ -127,6 +129,7 @@ async def gateway_lab(
             doors=doors or DoorLimits(),
             authority=authority,
             show_identity=show_identity,
+            recorder=recorder or RecorderLimits(),
         )
         lab = Lab(plane, node, sshd, client, user.login, settings, clock)
         async with running(lab):

@@ -26,15 +26,15 @@ SESSION_ID = "abcdefghijklmnopqrstuvwxyz"
 STARTED_MICROS = 1_767_225_600_000_000
 
 
-def header(session_id: str = SESSION_ID, level: str = "output") -> Header:
+def header(session_id: str = SESSION_ID, level: str = "output", *, user: str = "u", node: str = "n") -> Header:
     """A plausible header."""
     return Header(
         session_id=session_id,
         installation_id="i" * 26,
         gateway_id="g" * 26,
-        user_id="u" * 26,
+        user_id=user * 26,
         user="alice",
-        node_id="n" * 26,
+        node_id=node * 26,
         node="prod-web-01",
         login="root",
         level=level,

@@ -161,64 +161,18 @@ def test_an_event_that_is_no_text_fails_and_is_not_passed_over() -> None:
         recorder.open_stream(StreamKind.EXEC, RecordingLevel.OUTPUT, command=bytes(1024 * 1024))
 
 
-LIMITS = RecorderLimits(session_bytes_max=200 * KIB, person_bytes_max=300 * KIB, end_bytes=64 * KIB, reserve_bytes=KIB)
-
-
-def test_a_quota_stops_content_and_leaves_room_for_notes_and_the_end() -> None:
-    recorder, stream = Bench(LIMITS).shell()
-    recorder.output(stream, bytes(130 * KIB))
-    for _ in range(2):
-        with pytest.raises(QuotaReached):
-            recorder.output(stream, bytes(10 * KIB))
-    recorder.partial(stream, "output", "quota")
-    assert recorder.failure is None
-
-
-def test_even_notes_have_a_limit() -> None:
-    bench = Bench(LIMITS)
+def test_events_stop_when_they_outrun_the_disk() -> None:
+    bench = Bench(RecorderLimits(unsynced_bytes_max=4 * KIB))
     recorder, stream = bench.shell()
-
-    def flood() -> None:
-        for _ in range(10_000):
-            recorder.note(stream, Note("sftp.open", path=b"x" * 100))
-
-    with pytest.raises(QuotaReached):
-        flood()
-    assert len(bench.disk.contents[NAME]) <= LIMITS.session_bytes_max
+    with pytest.raises(QuotaReached, match="than the disk takes"):
+        resize(recorder, stream, 10_000)
+    assert recorder.size_bytes < 9 * KIB
+    recorder.close_stream(stream, StreamClosed())
 
 
-async def test_a_person_s_quota_spans_sessions_until_they_are_shipped() -> None:
-    bench = Bench(LIMITS)
-    first, stream = bench.shell()
-    first.output(stream, bytes(130 * KIB))
-    second = bench.recorder("b" * 26)
-    other = second.open_stream(StreamKind.SHELL, RecordingLevel.OUTPUT)
-    with pytest.raises(QuotaReached):
-        second.output(other, bytes(120 * KIB))
-    await bench.spool.seal(first, "closed")
-    await bench.spool.forget(SESSION_ID)
-    second.output(other, bytes(120 * KIB))
-
-
-def test_a_short_disk_stops_long_recordings_first() -> None:
-    mib = KIB * KIB
-    bench = Bench(RecorderLimits(reserve_bytes=100 * mib))
-    bench.disk.free = 130 * mib
-    flood, stream = bench.shell()
-    typing = bench.recorder("b" * 26)
-    shell = typing.open_stream(StreamKind.SHELL, RecordingLevel.OUTPUT)
-    flood.output(stream, bytes(20 * mib))
-    bench.disk.free = 80 * mib
-    bench.spool.look()
-    with pytest.raises(QuotaReached):
-        flood.output(stream, bytes(mib))
-    typing.output(shell, b"still here")
-    with pytest.raises(QuotaReached):
-        bench.recorder("c" * 26)
-    bench.disk.free = 40 * mib
-    bench.spool.look()
-    with pytest.raises(QuotaReached):
-        typing.output(shell, b"no more")
+def resize(recorder: Recorder, stream: int, times: int) -> None:
+    for number in range(times):
+        recorder.resized(stream, number, number)
 
 
 def test_a_disk_that_nobody_syncs_fails_the_recorder() -> None:

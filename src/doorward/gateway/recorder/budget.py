@@ -1,21 +1,31 @@
 """Who may still fill the spool: per session, per person, per resource, and a part of the disk that nobody may.
 
-When the disk runs short, long recordings stop first and short ones go on, so that whoever filled it is cut and not
-whoever types next. Ends and notes draw on what is kept back.
+When a person's or a resource's quota or the disk is reached, the recording that holds most of it ends, and not the one
+that happens to write next. What an ended recording still holds then no longer counts against the others; only the
+person whom it belongs to stays below a ceiling. Everything that users cause counts, events as well as content. Each
+stream pays for its closing frames when it opens, so that an end finds room whatever the quotas say.
 """
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from doorward.gateway.recorder.failures import QuotaReached
+from doorward.gateway.recorder.failures import QuotaReached, RecorderFailed, SessionLimitReached
 
 MIB: Final = 1024 * 1024
 # How far the spool may grow between two looks at the disk.
 LOOK_EVERY_BYTES: Final = 4 * MIB
-# A recording that is shorter did not fill the disk.
-SHORT_RECORDING_BYTES: Final = 16 * MIB
+# What a stream, and the session itself, pay ahead for their closing frames: exit and closing are below 512 bytes each.
+CLOSING_BYTES: Final = 1024
+CLOSING_FRAME_BYTES_MAX: Final = CLOSING_BYTES // 2
+# How far a person's last short recordings may go beyond the quota while the long one that ended is shipped.
+CEILING_PARTS: Final = 8
+
+_LIMIT: Final = "recording a session: its recording has reached the limit"
+_OWNER: Final = "recording a session: too much waits to be stored for this person or resource"
+_DISK: Final = "recording a session: the disk for recordings is nearly full"
+
+EndSession = Callable[[RecorderFailed], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,28 +33,48 @@ class RecorderLimits:
     """Named limits of a gateway's recordings.
 
     Quotas count bytes in the spool, which shipping empties. `reserve_bytes`: with less free, no session opens and long
-    recordings stop; with less than half of it, all do. `end_bytes` of each quota are kept for notes and the end.
-    `unsynced_bytes_max`: beyond it a pump waits for the disk. `stall_seconds`: a disk that does not answer for so long
-    has failed.
+    recordings stop, the longest first; with less than half of it, all do. `short_bytes`: a recording up to this size
+    did not fill a disk or a resource's quota. `unsynced_bytes_max`: beyond it a pump waits for the disk.
+    `stall_seconds`: a disk that does not answer for so long has failed.
     """
 
     session_bytes_max: int = 4 * 1024 * MIB
     person_bytes_max: int = 16 * 1024 * MIB
-    resource_bytes_max: int = 16 * 1024 * MIB
+    resource_bytes_max: int = 32 * 1024 * MIB
     reserve_bytes: int = 512 * MIB
-    end_bytes: int = 64 * 1024
+    short_bytes: int = 16 * MIB
     unsynced_bytes_max: int = 64 * MIB
     stall_seconds: float = 10.0
 
 
+class _Owner:
+    """A person or a resource; `ending_bytes` of what is used belongs to recordings that ended for a quota."""
+
+    __slots__ = ("ceiling_bytes", "ending_bytes", "limit_bytes", "live", "name", "used_bytes")
+
+    def __init__(self, name: str, limit_bytes: int, ceiling_bytes: int | None) -> None:
+        self.name = name
+        self.limit_bytes = limit_bytes
+        self.ceiling_bytes = ceiling_bytes  # a person's; a resource's short recordings stop at the disk's reserve
+        self.used_bytes = self.ending_bytes = 0
+        self.live: set[Account] = set()
+
+
 class Account:
-    """What one recording has taken, and from whom."""
+    """What one recording has taken, and from whom; `promised_bytes` are for its closing frames."""
 
-    __slots__ = ("owners", "size_bytes")
+    __slots__ = ("end", "is_ended", "owners", "promised_bytes", "size_bytes")
 
-    def __init__(self, owners: tuple[tuple[str, int], ...]) -> None:
-        self.owners = owners  # (owner, limit in bytes)
-        self.size_bytes = 0
+    def __init__(self, person: _Owner, resource: _Owner, end: EndSession) -> None:
+        self.owners = (person, resource)
+        self.end = end
+        self.is_ended = False
+        self.size_bytes = self.promised_bytes = 0
+
+    @property
+    def total_bytes(self) -> int:
+        """What counts against its owners."""
+        return self.size_bytes + self.promised_bytes
 
 
 class Budget:
@@ -53,51 +83,87 @@ class Budget:
     def __init__(self, limits: RecorderLimits, free_bytes: Callable[[], int]) -> None:
         self.limits = limits
         self._free_bytes = free_bytes
-        self._used: Counter[str] = Counter()
+        self._owners: dict[str, _Owner] = {}
+        self._long: set[Account] = set()  # live, and beyond `short_bytes`
         self._free = 0
         self._unseen_bytes = LOOK_EVERY_BYTES
+        self._promised_bytes = self._ending_bytes = 0
 
-    def open(self, *, user_id: str, node_id: str) -> Account:
-        """The account of a new recording; `QuotaReached` when the disk or its owners have no room."""
-        account = Account(
-            (
-                (f"user {user_id}", self.limits.person_bytes_max),
-                (f"node {node_id}", self.limits.resource_bytes_max),
-            )
-        )
+    def open(self, *, user_id: str, node_id: str, end: EndSession) -> Account:
+        """The account of a new recording; `QuotaReached` when the disk or the person has no room.
+
+        A person of whom a recording was ended for a quota begins anew when that one was shipped.
+        `end` is called, once at most, when the recording must stop because it holds most of what has run out.
+        """
+        account = self._account(user_id, node_id, end)
+        person, _ = account.owners
         self.look()
         if self._free < self.limits.reserve_bytes:
-            raise QuotaReached("recording a session: the disk for recordings is nearly full")
-        self._check_owners(account, 0)
+            raise QuotaReached(_DISK)
+        if person.ending_bytes > 0 or person.used_bytes + CLOSING_BYTES > person.limit_bytes:
+            raise QuotaReached(_OWNER)
+        for owner in account.owners:
+            self._owners[owner.name] = owner
+            owner.live.add(account)
+        self._change(account, 0, CLOSING_BYTES)
         return account
 
-    def take(self, account: Account, size_bytes: int) -> None:
-        """Room for content; `QuotaReached`, and nothing taken, when there is none."""
-        limits = self.limits
-        if account.size_bytes + size_bytes > limits.session_bytes_max - limits.end_bytes:
-            raise QuotaReached("recording a session: its recording has reached the limit")
-        self._check_owners(account, size_bytes)
+    def restore(self, *, user_id: str, node_id: str, size_bytes: int) -> Account:
+        """The account of a recording that an earlier run left in the spool."""
+        account = self._account(user_id, node_id, _nobody)
+        for owner in account.owners:
+            self._owners[owner.name] = owner
+        self._change(account, size_bytes, 0)
+        return account
+
+    def take(self, account: Account, size_bytes: int, promised_bytes: int = 0) -> None:
+        """Room for content or an event; `QuotaReached`, and nothing taken, when there is none.
+
+        Another recording is ended first when that one holds most of what has run out.
+        """
+        if account.is_ended:
+            raise QuotaReached(_OWNER)
+        wanted = size_bytes + promised_bytes
+        if account.total_bytes + wanted > self.limits.session_bytes_max:
+            raise SessionLimitReached(_LIMIT)
+        for owner in account.owners:
+            if owner.used_bytes - owner.ending_bytes + wanted > owner.limit_bytes or _is_above(owner, wanted):
+                self._press(owner, account, wanted)
         if self._unseen_bytes >= LOOK_EVERY_BYTES:
             self.look()
-        is_short = account.size_bytes + size_bytes <= SHORT_RECORDING_BYTES
-        floor = limits.reserve_bytes // 2 if is_short else limits.reserve_bytes
-        if self._free - self._unseen_bytes - size_bytes < floor:
-            raise QuotaReached("recording a session: the disk for recordings is nearly full")
-        self._count(account, size_bytes)
+        self._check_disk(account, wanted)
+        self._unseen_bytes += size_bytes
+        self._change(account, size_bytes, promised_bytes)
+        if account.size_bytes > self.limits.short_bytes:
+            self._long.add(account)
 
-    def take_reserved(self, account: Account, size_bytes: int) -> None:
-        """Room for a note or an end, from what is kept back; `QuotaReached` when even that is used up."""
-        if account.size_bytes + size_bytes > self.limits.session_bytes_max:
-            raise QuotaReached("recording a session: its recording has reached the limit")
-        self._count(account, size_bytes)
+    def take_promised(self, account: Account, size_bytes: int) -> None:
+        """Room for a closing frame: from what was paid ahead, else as for any other event."""
+        if size_bytes > CLOSING_FRAME_BYTES_MAX or size_bytes > account.promised_bytes:
+            self.take(account, size_bytes)
+            return
+        self._unseen_bytes += size_bytes
+        self._change(account, size_bytes, -size_bytes)
+
+    def promise(self, account: Account, open_streams: int) -> None:
+        """Give back what closing frames did not need."""
+        spare = account.promised_bytes - CLOSING_BYTES * (open_streams + 1)
+        self._change(account, 0, -max(0, spare))
+
+    def settle(self, account: Account, size_bytes: int | None) -> None:
+        """The recording grows no more; `size_bytes` is what it has on the disk, None when that is not known."""
+        self._long.discard(account)
+        for owner in account.owners:
+            owner.live.discard(account)
+        grown = 0 if size_bytes is None else size_bytes - account.size_bytes
+        self._change(account, grown, -account.promised_bytes)
 
     def release(self, account: Account) -> None:
         """The recording left the spool."""
-        for owner, _ in account.owners:
-            self._used[owner] -= account.size_bytes
-            if self._used[owner] <= 0:
-                del self._used[owner]
-        account.size_bytes = 0
+        self.settle(account, 0)
+        for owner in account.owners:
+            if owner.used_bytes <= 0 and not owner.live:
+                self._owners.pop(owner.name, None)
 
     def look(self) -> None:
         """See how much of the disk is free now."""
@@ -109,16 +175,85 @@ class Budget:
 
     def used_by(self, owner: str) -> int:
         """Bytes in the spool of `user ID` or `node ID`."""
-        return self._used[owner]
+        found = self._owners.get(owner)
+        return 0 if found is None else found.used_bytes
 
-    def _check_owners(self, account: Account, size_bytes: int) -> None:
-        used = self._used
-        for owner, limit in account.owners:
-            if used[owner] + size_bytes > limit - self.limits.end_bytes:
-                raise QuotaReached("recording a session: too much waits to be stored for this person or resource")
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left of any recording."""
+        return not (self._owners or self._long or self._promised_bytes or self._ending_bytes)
 
-    def _count(self, account: Account, size_bytes: int) -> None:
+    def _account(self, user_id: str, node_id: str, end: EndSession) -> Account:
+        limits = self.limits
+        ceiling = limits.person_bytes_max + limits.person_bytes_max // CEILING_PARTS
+        return Account(
+            self._owner(f"user {user_id}", limits.person_bytes_max, ceiling),
+            self._owner(f"node {node_id}", limits.resource_bytes_max, None),
+            end,
+        )
+
+    def _owner(self, name: str, limit_bytes: int, ceiling_bytes: int | None) -> _Owner:
+        return self._owners.get(name) or _Owner(name, limit_bytes, ceiling_bytes)
+
+    def _press(self, owner: _Owner, account: Account, wanted: int) -> None:
+        """The quota of `owner` is reached: end whoever holds most of it, perhaps who asks."""
+        is_person = owner.ceiling_bytes is not None
+        is_long = account.size_bytes + wanted > self.limits.short_bytes
+        candidates = owner.live if is_person else (self._long & owner.live) | ({account} if is_long else set())
+        self._end_longest(candidates, account, wanted, _OWNER)
+        if _is_above(owner, wanted):
+            self._stop(account, _OWNER)
+
+    def _check_disk(self, account: Account, wanted: int) -> None:
+        reserve = self.limits.reserve_bytes
+        free = self._free - self._unseen_bytes - self._promised_bytes - wanted
+        if free >= reserve:
+            return
+        if free < reserve // 2:
+            self._stop(account, _DISK)
+        if account.size_bytes + wanted <= self.limits.short_bytes:
+            return
+        if free + self._ending_bytes < reserve or free < reserve - reserve // 4:
+            self._end_longest(self._long | {account}, account, wanted, _DISK)
+
+    def _end_longest(self, candidates: Iterable[Account], account: Account, wanted: int, why: str) -> None:
+        def held(one: Account) -> int:
+            return one.total_bytes + (wanted if one is account else 0)
+
+        longest = max((one for one in candidates if not one.is_ended), key=held, default=None)
+        if longest is account:
+            self._stop(account, why)
+        if longest is not None:
+            self._mark_ended(longest)
+            longest.end(QuotaReached(why))
+
+    def _stop(self, account: Account, why: str) -> None:
+        self._mark_ended(account)
+        raise QuotaReached(why)
+
+    def _mark_ended(self, account: Account) -> None:
+        if not account.is_ended:
+            account.is_ended = True
+            self._ending_bytes += account.total_bytes
+            for owner in account.owners:
+                owner.ending_bytes += account.total_bytes
+
+    def _change(self, account: Account, size_bytes: int, promised_bytes: int) -> None:
         account.size_bytes += size_bytes
-        self._unseen_bytes += size_bytes
-        for owner, _ in account.owners:
-            self._used[owner] += size_bytes
+        account.promised_bytes += promised_bytes
+        self._promised_bytes += promised_bytes
+        grown = size_bytes + promised_bytes
+        for owner in account.owners:
+            owner.used_bytes += grown
+        if account.is_ended:
+            self._ending_bytes += grown
+            for owner in account.owners:
+                owner.ending_bytes += grown
+
+
+def _is_above(owner: _Owner, wanted: int) -> bool:
+    return owner.ceiling_bytes is not None and owner.used_bytes + wanted > owner.ceiling_bytes
+
+
+def _nobody(_error: RecorderFailed) -> None:
+    """Nobody writes what an earlier run left."""

@@ -10,9 +10,15 @@ class RecorderFailed(Unavailable):
 
 
 class QuotaReached(RecorderFailed):
-    """A limit on the recording was reached; notes and the end can still be stored."""
+    """A limit on the recording was reached; its closing frames can still be stored."""
 
     code = "recording_quota"
+
+
+class SessionLimitReached(QuotaReached):
+    """The session's own limit, and nobody else's: the one beyond which output may pass as a truncation."""
+
+    code = "recording_session_limit"
 
 
 class SpoolUnreadable(Invalid):

@@ -2,7 +2,7 @@
 
 That is promise 5: a caller forwards bytes only after the call that stored them has returned. "Stored" means that the
 system took the write; each second it is synced to the disk by `syncer.py`. A recorder that failed once fails for ever,
-and says so to every caller; after a quota was reached, notes and the end still find room.
+and says so to every caller; after a quota was reached, closing frames still find room.
 """
 
 import asyncio
@@ -31,18 +31,21 @@ from doorward.domain.recording.frames import (
 from doorward.domain.recording.levels import RecordingLevel, StreamKind
 from doorward.domain.recording.reader import OPEN_STREAMS_MAX
 from doorward.domain.recording.tally import Tally
-from doorward.gateway.recorder.budget import Account, Budget
+from doorward.gateway.recorder.budget import CLOSING_BYTES, Account, Budget
 from doorward.gateway.recorder.failures import QuotaReached, RecorderFailed
 from doorward.gateway.recorder.files import Buffer, SpoolFile
 from doorward.gateway.recorder.sealing import end_frame
 
 _MICROS: Final = 1_000_000
+# Reading of channels is held when `unsynced_bytes_max` waits; requests come all the same, up to so many times that.
+OVERRUN: Final = 2
 
 
 class Recorder:
     """Made by `Spool.open`. Synchronous but for `room`; belongs to the event loop's thread.
 
-    `on_failure` is called at most once, when the recorder fails outside a call (a sync that failed or stalled).
+    `on_failure` is called when the recorder fails outside a call: a sync that failed or stalled, or a quota of which
+    this recording holds most.
     """
 
     __slots__ = (
@@ -100,7 +103,8 @@ class Recorder:
             raise QuotaReached("recording a session: it has too many open streams")
         number = self._next_stream
         text = term.encode("utf-8", "backslashreplace").decode()
-        self._body(number, StreamOpened(kind, level.text, command, destination, text, columns, rows))
+        opened = StreamOpened(kind, level.text, command, destination, text, columns, rows)
+        self._body(number, opened, promised_bytes=CLOSING_BYTES)
         self._next_stream += 1
         self._open_streams += 1
         return number
@@ -127,7 +131,7 @@ class Recorder:
 
     def exited(self, stream: int, exited: Exited) -> None:
         """Store how the command ended."""
-        self._event(stream, exited)
+        self._event(stream, exited, is_closing=True)
 
     def note(self, stream: int, note: Note) -> None:
         """Store something that happened beside the bytes; stream 0 is the session."""
@@ -142,8 +146,9 @@ class Recorder:
 
     def close_stream(self, stream: int, closed: StreamClosed) -> None:
         """Store that a stream ended; nothing of it can be stored afterwards."""
-        self._event(stream, closed)
+        self._event(stream, closed, is_closing=True)
         self._open_streams -= 1
+        self._budget.promise(self._account, self._open_streams)
 
     @property
     def level_achieved(self) -> RecordingLevel:
@@ -247,23 +252,28 @@ class Recorder:
         self._write(parts, size, elapsed_micros)
         self.tally.add_content(frame_type, stream, elapsed_micros, len(data))
 
-    def _body(self, stream: int, body: Body) -> None:
+    def _body(self, stream: int, body: Body, *, promised_bytes: int = 0, is_closing: bool = False) -> None:
         if self._closing or self.failure is not None:
             raise self.failure or ValueError("a recorder was given something after its end")
+        if self.size_bytes - self.synced_bytes > OVERRUN * self._budget.limits.unsynced_bytes_max and not is_closing:
+            raise QuotaReached("recording a session: more happens than the disk takes")
         elapsed_micros = self.elapsed_micros()
         try:
             parts = frame_parts(TYPES[type(body)], stream, elapsed_micros, encode_body(body))
         except Invalid as error:
             raise RecorderFailed("recording a session: an event is too large or no text") from error
         size = sum(map(len, parts))
-        self._budget.take_reserved(self._account, size)
+        if is_closing:
+            self._budget.take_promised(self._account, size)
+        else:
+            self._budget.take(self._account, size, promised_bytes)
         self._write(parts, size, elapsed_micros)
         self.tally.add_body(stream, elapsed_micros, body)
 
-    def _event(self, stream: int, body: Body) -> None:
+    def _event(self, stream: int, body: Body, *, is_closing: bool = False) -> None:
         if not self.tally.is_open(stream):
             raise ValueError("a recorder was given an event of a stream that is not open")
-        self._body(stream, body)
+        self._body(stream, body, is_closing=is_closing)
 
     def _write(self, parts: Sequence[Buffer], size: int, elapsed_micros: int) -> None:
         if self._is_stalled(elapsed_micros):

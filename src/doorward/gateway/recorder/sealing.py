@@ -8,7 +8,7 @@ from typing import Final
 
 from doorward.domain.recording.container import encode_frame, frame_of
 from doorward.domain.recording.digest import TreeDigest
-from doorward.domain.recording.frames import SESSION_STREAM, End
+from doorward.domain.recording.frames import PAYLOAD_BYTES_MAX, SESSION_STREAM, End, Header
 from doorward.domain.recording.manifest import Manifest, manifest_of
 from doorward.domain.recording.reader import ContainerReader, CorruptRecording, NeedData
 from doorward.domain.recording.tally import Tally
@@ -16,6 +16,8 @@ from doorward.gateway.recorder.failures import RecorderFailed
 from doorward.gateway.recorder.files import SpoolFile, SpoolFiles
 
 READ_BYTES: Final = 1024 * 1024
+HEADER_READ_BYTES: Final = 4096
+HEADER_BYTES_MAX: Final = 2 * PAYLOAD_BYTES_MAX
 RECORDING_SUFFIX: Final = ".dwr"
 MANIFEST_SUFFIX: Final = ".manifest"
 TORN_SUFFIX: Final = ".torn"  # not even a header: nothing was ever forwarded
@@ -71,6 +73,21 @@ def seal_torn(files: SpoolFiles, session_id: str, reason: str) -> Manifest | Non
         file.close()
         raise
     return seal_whole(files, file, session_id, tally, valid_bytes)
+
+
+def header_of(files: SpoolFiles, name: str) -> Header | None:
+    """Whose recording it is; None when not even its header is whole."""
+    reader, offset = ContainerReader(), 0
+    while offset <= HEADER_BYTES_MAX and (data := files.read(name, offset, HEADER_READ_BYTES)):
+        offset += len(data)
+        reader.receive(data)
+        try:
+            event = reader.next_event()
+        except CorruptRecording:
+            return None
+        if not isinstance(event, NeedData):
+            return event.content if isinstance(event.content, Header) else None
+    return None
 
 
 def _scan(files: SpoolFiles, name: str) -> tuple[Tally, int]:

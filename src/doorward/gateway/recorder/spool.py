@@ -17,7 +17,7 @@ from doorward.gateway.recorder.budget import Account, Budget, RecorderLimits
 from doorward.gateway.recorder.failures import RecorderFailed, SpoolUnreadable
 from doorward.gateway.recorder.files import TEMPORARY_SUFFIX, SpoolFiles
 from doorward.gateway.recorder.recorder import Recorder
-from doorward.gateway.recorder.sealing import MANIFEST_SUFFIX, RECORDING_SUFFIX, seal_torn, seal_whole
+from doorward.gateway.recorder.sealing import MANIFEST_SUFFIX, RECORDING_SUFFIX, header_of, seal_torn, seal_whole
 from doorward.gateway.recorder.syncer import Syncer
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Spool:
         self._files = files
         self._clock = clock
         self._limits = limits
-        self._budget = Budget(limits, files.free_bytes)
+        self.budget: Final = Budget(limits, files.free_bytes)
         self._live: dict[str, Recorder] = {}
         self._sealing: set[str] = set()
         self._accounts: dict[str, Account] = {}
@@ -48,24 +48,25 @@ class Spool:
     def open(self, header: Header, on_failure: Callable[[RecorderFailed], None]) -> Recorder:
         """Begin a session's recording; its header is stored when this returns. `RecorderFailed`, `QuotaReached`."""
         session_id = checked_id(header.session_id)
-        account = self._budget.open(user_id=header.user_id, node_id=header.node_id)
+        account = self.budget.open(user_id=header.user_id, node_id=header.node_id, end=on_failure)
         try:
             file = self._files.create(session_id + RECORDING_SUFFIX)
         except OSError as error:
+            self.budget.release(account)
             raise RecorderFailed("recording a session: the recording can not be created") from error
         try:
             recorder = Recorder(
                 header,
                 file,
                 account=account,
-                budget=self._budget,
+                budget=self.budget,
                 clock=self._clock,
                 on_failure=on_failure,
                 kick=self.syncer.kick,
             )
         except RecorderFailed:
             file.close()
-            self._budget.release(account)
+            self.budget.release(account)
             raise
         self._live[session_id] = recorder
         self._accounts[session_id] = account
@@ -80,20 +81,25 @@ class Spool:
         if self._live.get(session_id) is not recorder or session_id in self._sealing:
             raise ValueError("a recording is sealed once")
         self._sealing.add(session_id)
+        size_bytes: int | None = None
         try:
             async with asyncio.timeout(self._limits.stall_seconds):
                 await recorder.close()
-            return await asyncio.to_thread(self._seal, recorder, reason)
+            manifest = await asyncio.to_thread(self._seal, recorder, reason)
+            size_bytes = manifest.size_bytes
+            return manifest
         except (OSError, TimeoutError) as error:
             raise RecorderFailed("sealing a recording: the disk does not take it") from error
         finally:
             self._sealing.discard(session_id)
             del self._live[session_id]
+            self.budget.settle(self._accounts[session_id], size_bytes)
 
     async def recover(self, reason: str) -> list[Recovered]:
         """Seal all recordings that nobody writes and nobody sealed: at start, with the reason `gateway_lost`.
 
-        One that can not be sealed now is left as it is, for the next call.
+        One that can not be sealed now is left as it is, for the next call. What lies in the spool counts against its
+        owners again, so that a restart gives nobody a fresh quota.
         """
         names = set(await _in_thread(self._files.names))
         await _in_thread(lambda: self._remove_leftovers(names))
@@ -105,6 +111,9 @@ class Spool:
                 except (OSError, RecorderFailed, Missing):
                     continue
                 recovered.append(Recovered(session_id, manifest))
+        for session_id in _session_ids(names):
+            if session_id not in self._accounts:
+                await self._restore_account(session_id)
         return recovered
 
     def live(self) -> Iterable[Recorder]:
@@ -134,11 +143,23 @@ class Spool:
             await _in_thread(lambda name=name: self._files.remove(name))  # type: ignore[misc]
         account = self._accounts.pop(session_id, None)
         if account is not None:
-            self._budget.release(account)
+            self.budget.release(account)
 
     def look(self) -> None:
         """See how much of the disk is free now; called each second."""
-        self._budget.look()
+        self.budget.look()
+
+    async def _restore_account(self, session_id: str) -> None:
+        name = session_id + RECORDING_SUFFIX
+        try:
+            size_bytes = await _in_thread(lambda: self._files.size(name))
+            header = await _in_thread(lambda: header_of(self._files, name))
+        except (Missing, SpoolUnreadable):  # what can not be read now fills nothing that could be told whose
+            return
+        if header is not None and size_bytes is not None:
+            self._accounts[session_id] = self.budget.restore(
+                user_id=header.user_id, node_id=header.node_id, size_bytes=size_bytes
+            )
 
     def _remove_leftovers(self, names: set[str]) -> None:
         """Half a manifest, or one whose recording is gone: a crash while sealing or forgetting."""

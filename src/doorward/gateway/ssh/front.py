@@ -17,7 +17,7 @@ from doorward.base.errors import DoorwardError, Unavailable
 from doorward.domain.recording.levels import RecordingLevel
 from doorward.domain.sessions.states import EndReason
 from doorward.gateway.parts import GatewayParts
-from doorward.gateway.recorder.failures import RecorderFailed
+from doorward.gateway.recorder.failures import QuotaReached, RecorderFailed
 from doorward.gateway.reports import SessionReports
 from doorward.gateway.ssh import lines
 from doorward.gateway.ssh.asyncssh_channels import ChannelEnd
@@ -204,7 +204,8 @@ class UserFront:
             reason = EndReason.RECORDER_FAILED if is_recorder else EndReason.PROTOCOL_ERROR
             reports = SessionReports(plan.session_id, self._parts.control_plane, self._parts.tasks, _nothing)
             reports.ended(SessionEnded(reason.value, RecordingLevel.NONE.text, 0, 0))
-            raise Unavailable(lines.RECORDER_FAILED if is_recorder else lines.BROKEN_PLAN) from error
+            line = lines.RECORDER_FAILED if is_recorder else lines.BROKEN_PLAN
+            raise Unavailable(lines.NO_ROOM if isinstance(error, QuotaReached) else line) from error
 
     async def _refused(self, sign_in: SignIn, error: DoorwardError, code: str | None) -> None:
         reason = code_of(error)

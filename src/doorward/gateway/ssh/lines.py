@@ -11,6 +11,7 @@ FLOOD: Final = "doorward: more was asked on one channel than can be passed on; t
 NODE_CLOSED: Final = "doorward: the node closed the connection"
 RECORDER_FAILED: Final = "doorward: this session can not be recorded any more, and was closed"
 QUOTA: Final = "doorward: the recording of this session has reached its limit, and the session was closed"
+NO_ROOM: Final = "doorward: too much that was recorded waits to be stored, so no session begins; try again in a moment"
 JUMP_ONLY: Final = "doorward: from here only nodes can be reached: ssh -J GATEWAY account@node.{suffix}, port 22"
 JUMP_OVER: Final = "doorward: your sign-in is over: sign in again with `dw login`"
 JUMPS_MAX: Final = "doorward: too many connections inside this one"

@@ -73,6 +73,8 @@ class SessionRecording:
                 recorder.note(stream, body)
             case StreamClosed():
                 recorder.close_stream(stream, body)
+        if recorder.pressed:
+            self._on_pressure(recorder)
 
     async def seal(self, spool: Spool, reason: str) -> None:
         """End it for good; `RecorderFailed` when the disk does not take even that."""
