@@ -84,7 +84,7 @@ def test_node_certificate_says_that_a_host_is_one_node() -> None:
     fields = node_fields(node_id=NodeId(NODE), public_key=KEY, serial=1, now=NOW)
     assert fields.type is CertificateType.HOST
     assert fields.principals == (f"dwn:{NODE}",)
-    assert fields.valid_before == SECONDS + 30 * 86_400
+    assert fields.valid_before == SECONDS + 365 * 86_400
 
 
 def test_face_certificate_shows_one_name_by_one_gateway_for_ten_minutes() -> None:
@@ -108,7 +108,7 @@ def test_lifetime_outside_the_ceiling_is_refused_and_not_cut(lifetime: timedelta
 
 def test_node_lifetime_has_a_ceiling() -> None:
     with pytest.raises(LifetimeRefused):
-        node_fields(node_id=NodeId(NODE), public_key=KEY, serial=1, now=NOW, lifetime=timedelta(days=91))
+        node_fields(node_id=NodeId(NODE), public_key=KEY, serial=1, now=NOW, lifetime=timedelta(days=366))
 
 
 def test_session_extensions_are_sorted_and_single() -> None:

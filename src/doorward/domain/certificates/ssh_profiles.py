@@ -53,7 +53,7 @@ class Lifetime:
 LIFETIMES: Final = {
     Purpose.USER_SSH: Lifetime(timedelta(hours=8), timedelta(hours=24)),
     Purpose.SESSION_SSH: Lifetime(timedelta(minutes=1), timedelta(minutes=1)),
-    Purpose.NODE_HOST: Lifetime(timedelta(days=30), timedelta(days=90)),
+    Purpose.NODE_HOST: Lifetime(timedelta(days=365), timedelta(days=365)),
     Purpose.FACE_HOST: Lifetime(timedelta(minutes=10), timedelta(minutes=10)),
 }
 
