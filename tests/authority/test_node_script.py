@@ -1,6 +1,8 @@
 """The set-up script: a shell reads every value as the text that it is, and the whole as a script."""
 
+import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,16 +95,35 @@ def exempt(*gateways: str) -> list[str]:
     script = setup_script(facts(gateways=gateways))
     function = script[script.index("address_list() {") :].split("\n}\n", 1)[0] + "\n}\n"
     words = ["/bin/sh", "-euc", f"{head_of(script)}\n{function}\naddress_list"]
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip().split(",")
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
 
 
 def test_names_of_gateways_become_addresses_on_the_node() -> None:
-    found = exempt("192.0.2.90", "2001:db8::1", "localhost")
-    assert {"192.0.2.90", "2001:db8::1"} < set(found)
+    found = exempt("192.0.2.90", "192.0.2.128/25", "2001:db8::1", "localhost")
+    assert {"192.0.2.90", "192.0.2.128/25", "2001:db8::1"} < set(found)
     assert {"127.0.0.1", "::1"} & set(found)
     assert "localhost" not in found
 
 
 def test_name_that_nobody_knows_is_left_out() -> None:
     assert exempt("192.0.2.90", "no-such-host.invalid") == ["192.0.2.90"]
-    assert exempt("no-such-host.invalid") == [""]
+    assert exempt("no-such-host.invalid") == []
+
+
+@pytest.mark.parametrize("shell", [["/bin/sh"], ["/bin/bash", "--posix"]], ids=["sh", "bash"])
+def test_script_of_which_the_end_got_lost_does_nothing(tmp_path: Path, shell: list[str]) -> None:
+    script = setup_script(facts())
+    places = {"DOORWARD_SSHD_CONFIG": str(tmp_path / "sshd_config"), "DOORWARD_DIR": str(tmp_path / "doorward")}
+    (tmp_path / "sshd_config").write_text("Port 1\n")
+    body = script.index("\n# Prepares an OpenSSH")
+    cuts = sorted({*range(body, len(script), 997), *range(len(script) - 24, len(script) - 1)})
+    for cut in cuts:
+        subprocess.run(
+            [*shell, "-s"],
+            input=script[:cut],
+            env={**os.environ, **places},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("sshd_config", "Port 1\n")]

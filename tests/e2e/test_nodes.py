@@ -46,6 +46,15 @@ def configuration(sshd: Sshd) -> bytes:
     return (sshd.directory / "sshd_config").read_bytes()
 
 
+def everything(sshd: Sshd) -> dict[str, tuple[int, bytes]]:
+    """Every file and folder of the server but its log: mode and content."""
+    found: dict[str, tuple[int, bytes]] = {}
+    for path in sorted(sshd.directory.rglob("*")):
+        if path.name != "log":
+            found[str(path)] = (path.stat().st_mode, b"" if path.is_dir() else path.read_bytes())
+    return found
+
+
 def old_way_opens(sshd: Sshd, key: KeyFiles) -> bool:
     words = ["ssh", "-F", "none", "-p", str(sshd.port), "-i", str(key.private), "-o", "IdentitiesOnly=yes"]
     words += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes"]
@@ -74,12 +83,36 @@ def test_a_second_run_changes_nothing_and_remove_undoes_all(
     assert house.ssh(finn, "exit 3", node=name).returncode == 255
 
 
-def test_a_spent_token_is_refused_with_advice(house: House, sshd: Sshd) -> None:
-    text = script(house, declared(house, sshd, "spent-01"))
+def test_the_same_script_again_finds_everything_in_place(house: House, sshd: Sshd) -> None:
+    text = script(house, declared(house, sshd, "same-01"))
     assert run_script(text, sshd).returncode == 0
+    once = everything(sshd)
     done = run_script(text, sshd)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "this host is same-01 already" in done.stdout
+    assert everything(sshd) == once
+
+
+@pytest.mark.parametrize("what", ["certificate", "principals", "configuration", "options"])
+def test_a_spent_token_is_refused_with_advice_when_something_is_to_be_changed(
+    house: House, sshd: Sshd, what: str
+) -> None:
+    name = declared(house, sshd, f"spent-{what[:4]}")
+    text = script(house, name)
+    assert run_script(text, sshd).returncode == 0
+    folder = sshd.directory / "doorward"
+    if what == "certificate":
+        (folder / "host_key-cert.pub").unlink()
+    elif what == "principals":
+        (folder / "principals" / LOGIN).write_text(f"dw:{'a' * 26}:{LOGIN}\n")
+    elif what == "configuration":
+        file = sshd.directory / "sshd_config"
+        file.write_text(file.read_text().replace("PubkeyAuthentication yes\n", ""))
+    before = everything(sshd)
+    done = run_script(text, sshd, *(["--exclusive"] if what == "options" else []))
     assert done.returncode == 1
-    assert "get a fresh script: dw nodes setup spent-01" in done.stderr
+    assert f"get a fresh script: dw nodes setup {name}" in done.stderr
+    assert everything(sshd) == before
 
 
 def test_exclusive_turns_other_ways_off(house: House, sshd: Sshd, key: KeyFiles, finn: Person) -> None:
@@ -122,7 +155,7 @@ def test_exclusive_refuses_a_match_block_that_keeps_another_way_open(
     name = declared(house, sshd, f"open-{place[:4]}")
     done = run_script(script(house, name, "--exclusive"), sshd)
     assert done.returncode == 1
-    assert "a Match block sets AuthorizedKeysFile" in done.stderr
+    assert "a Match block sets authorizedkeysfile" in done.stderr
     assert configuration(sshd) == before
 
 

@@ -1,10 +1,17 @@
-"""The script that prepares a node: a fixed text behind a head of quoted values."""
+"""The script that prepares a node: a fixed text behind a head of quoted values.
+
+The text lies in parts, in the order in which the shell reads them. All but the last line of the last part define names
+only, so that a script that was cut off on its way changes nothing.
+"""
 
 import shlex
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Final
 
 from doorward.base.ids import NodeId
+
+PARTS: Final = ("1_start.sh", "2_transaction.sh", "3_configuration.sh", "4_enrolment.sh", "5_steps.sh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +25,7 @@ class ScriptFacts:
     token: str
     root_pem: str
     gateways: tuple[str, ...]
+    """Addresses, networks and names from which gateways come; the script resolves the names on the node."""
     exclusive: bool
 
 
@@ -34,5 +42,6 @@ def setup_script(facts: ScriptFacts) -> str:
         "DOORWARD_ROOT_PEM": facts.root_pem,
     }
     head = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
-    body = files("doorward.authority").joinpath("node_setup.sh").read_text(encoding="utf-8")
+    folder = files("doorward.authority").joinpath("node_setup")
+    body = "\n".join(folder.joinpath(part).read_text(encoding="utf-8") for part in PARTS)
     return f"#!/bin/sh\n{head}\n{body}"

@@ -9,6 +9,7 @@ from doorward.api.signer.messages import KnownKeys
 from doorward.authority.bell import Bell
 from doorward.authority.clock_guard import ClockGuard
 from doorward.authority.gateway_limits import GatewayLimits
+from doorward.authority.gateway_sources import GatewaySources
 from doorward.authority.oidc.parts import OidcParts
 from doorward.authority.passwords import Passwords
 from doorward.authority.policy import PolicyCache
@@ -77,5 +78,6 @@ class Services:
     oidc: OidcParts = field(default_factory=OidcParts.make)
     policy: PolicyCache = field(default_factory=PolicyCache)
     bell: Bell = field(default_factory=Bell)
+    gateway_sources: GatewaySources = field(default_factory=GatewaySources)
     clock_guard: ClockGuard = field(default_factory=ClockGuard)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))

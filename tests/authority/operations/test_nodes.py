@@ -9,7 +9,10 @@ from tests.support.authority_lab import OPS, PEER, AuthorityLab, LabSignIn
 from tests.support.proofs import open_as
 
 from doorward.api.bodies.administration import EnrolNode, IssueToken, NodeSetup, PinHostKey
+from doorward.api.bodies.gateway_calls import RenewLease
+from doorward.authority.callers import GatewayCaller
 from doorward.authority.operations.admission import SessionRefused
+from doorward.authority.operations.contact import renew_lease
 from doorward.authority.operations.joining import issue_token
 from doorward.authority.operations.node_doubt import AnotherKey, lock_name
 from doorward.authority.operations.nodes import enrol_node, host_key, node_setup, pin_host_key
@@ -91,6 +94,62 @@ async def test_node_is_reachable_from_then_on(lab: AuthorityLab, admin: LabSignI
     bob = await lab.signed_in("bob", "ops")
     await enrol_node(lab.services, PEER, EnrolNode(await token_for(lab, admin), LINE))
     assert (await open_as(lab, bob, "dwt-root@web")).host_key_fingerprint == fingerprint(HOST_KEY)
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [("127.0.0.2", "127.0.0.2/32"), ("10.0.0.5", "10.0.0.5/32"), ("2001:db8::5", "2001:db8::5/128")],
+)
+async def test_check_certificates_open_from_the_one_address_that_the_script_names(
+    lab: AuthorityLab, admin: LabSignIn, node_id: NodeId, address: str, source: str
+) -> None:
+    answer = await enrol_node(lab.services, PEER, EnrolNode(await token_for(lab, admin), LINE, CHECK, address))
+    for line in answer.check_certificates:
+        options = dict(parse_certificate(parse_public_key_line(line)).fields.critical_options)
+        assert options["source-address"] == encode_text(source)
+
+
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0", "::", "10.0.0.0/8", "224.0.0.1", "fe80::1%eth0", "a.example", "10.0.0.5,0.0.0.0/0", " "]
+)
+async def test_check_from_what_is_no_address_of_a_machine_spends_nothing(
+    lab: AuthorityLab, admin: LabSignIn, node_id: NodeId, address: str
+) -> None:
+    token = await token_for(lab, admin)
+    with pytest.raises(Invalid):
+        await enrol_node(lab.services, PEER, EnrolNode(token, LINE, CHECK, address))
+    await enrol_node(lab.services, PEER, EnrolNode(token, LINE, CHECK))
+
+
+async def gateways_in_script(lab: AuthorityLab, admin: LabSignIn, *addresses: str) -> list[str]:
+    said = NodeSetup(SETUP.logins, SETUP.url, gateway_addresses=[*addresses])
+    script = (await node_setup(lab.services, admin.caller, "web", said)).script
+    return script.split("DOORWARD_GATEWAYS=")[1].split("\n")[0].strip("'").split(",")
+
+
+async def test_nodes_are_told_where_gateways_are_seen_and_where_the_authority_is(
+    lab: AuthorityLab, admin: LabSignIn, node_id: NodeId
+) -> None:
+    assert await gateways_in_script(lab, admin) == ["authority.example"]
+    caller = lab.gateway
+    for source, seen in (("198.51.100.7", ["198.51.100.7"]), ("127.0.0.1", []), ("::ffff:192.0.2.4", ["192.0.2.4"])):
+        await renew_lease(lab.services, GatewayCaller(caller.gateway_id, caller.name, source), RenewLease([]))
+        assert await gateways_in_script(lab, admin) == [*seen, "authority.example"]
+
+
+async def test_given_addresses_of_gateways_stand_for_all(lab: AuthorityLab, admin: LabSignIn, node_id: NodeId) -> None:
+    given = ("192.0.2.9", "192.0.2.9/32", "198.51.100.0/24", "2001:db8::/64")
+    assert await gateways_in_script(lab, admin, *given) == ["192.0.2.9", "198.51.100.0/24", "2001:db8::/64"]
+
+
+@pytest.mark.parametrize(
+    "address", ["gw.example", "192.0.2.9/24", "0.0.0.0/0", "::/0", "", "192.0.2.1 x", "fe80::1%lo"]
+)
+async def test_address_of_a_gateway_that_sshd_could_not_read_is_refused(
+    lab: AuthorityLab, admin: LabSignIn, node_id: NodeId, address: str
+) -> None:
+    with pytest.raises(Invalid):
+        await gateways_in_script(lab, admin, address)
 
 
 async def test_second_key_locks_the_node_and_is_not_believed(

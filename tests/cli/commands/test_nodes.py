@@ -34,7 +34,11 @@ def test_setup_prints_the_script_and_nothing_else_on_standard_output(alice: Comm
     done = alice("nodes", "setup", "web", "--login", "root", "--login", "app", "--exclusive")
     assert (done.exit_code, done.out) == (0, SCRIPT)
     assert "2026-01-01T00:10:00Z" in done.err
-    assert stub.seen[-1].json == {"logins": ["root", "app"], "url": stub.url, "exclusive": True, "replace": False}
+    said = {"logins": ["root", "app"], "url": stub.url, "exclusive": True, "replace": False, "gateway_addresses": []}
+    assert stub.seen[-1].json == said
+    words = ("--gateway-address", "192.0.2.9", "--gateway-address", "2001:db8::/64")
+    assert alice("nodes", "setup", "web", "--login", "root", *words).exit_code == 0
+    assert stub.seen[-1].json["gateway_addresses"] == ["192.0.2.9", "2001:db8::/64"]
     assert alice("nodes", "setup", "web", "--login", "root", "--replace").exit_code == 0
     assert stub.seen[-1].json["replace"] is True
 

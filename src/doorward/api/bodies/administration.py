@@ -47,12 +47,15 @@ class NodeSetup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Ask for the set-up script of a node, for these accounts. `url` is where the node reaches the authority.
 
     `replace` forgets the host key that is known: the node opens for nobody until the script has run.
+    `gateway_addresses`: addresses and networks from which gateways reach the node; when none is given, those from which
+    the authority sees them, and that of `url`.
     """
 
     logins: Annotated[list[Short], Meta(min_length=1, max_length=64)]
     url: Annotated[str, Meta(max_length=1024)]
     exclusive: bool = False
     replace: bool = False
+    gateway_addresses: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=64)] = []
 
 
 class NodeSetupScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,12 +74,14 @@ class PinHostKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class EnrolNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The set-up script shows its token and the node's host key (an OpenSSH public key line).
 
-    `check_public_key` asks for certificates with which the script logs in to see that everything works.
+    `check_public_key` asks for certificates with which the script logs in to see that everything works; they open from
+    `check_address` alone, which is where the node's sshd listens, and from loopback when it is empty.
     """
 
     token: Annotated[str, Meta(max_length=128)]
     host_public_key: Annotated[str, Meta(max_length=8192)]
     check_public_key: Annotated[str, Meta(max_length=1024)] = ""
+    check_address: Annotated[str, Meta(max_length=64)] = ""
 
 
 class EnrolledNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

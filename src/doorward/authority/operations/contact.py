@@ -78,7 +78,9 @@ async def renew_lease(services: Services, caller: GatewayCaller, said: RenewLeas
             unknown=sorted(one for one in here if one not in known),
         )
 
-    return await services.store.write(work)
+    lease = await services.store.write(work)
+    services.gateway_sources.saw(caller.gateway_id, caller.source)
+    return lease
 
 
 async def watch(services: Services, caller: GatewayCaller, after_epoch: int) -> AsyncIterator[WatchMessage]:

@@ -3,8 +3,11 @@
 There is no silent first use: until one of the two has happened, a node is unverified and nothing connects to it.
 """
 
+import ipaddress
 import re
+from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 from doorward.api.bodies.administration import EnrolledNode, EnrolNode, NodeSetup, NodeSetupScript, PinHostKey
 from doorward.api.bodies.resources import ResourceView
@@ -47,6 +50,7 @@ async def node_setup(services: Services, caller: UserCaller, name: str, said: No
     logins = tuple(dict.fromkeys(checked_login(login) for login in said.logins))
     if _URL.fullmatch(said.url) is None:
         raise Invalid("setting up a node: the address of the authority is https://HOST:PORT")
+    gateways = _networks(said.gateway_addresses)
     token = draw_token(services.entropy)
 
     def work(tx: Transaction) -> NodeSetupScript:
@@ -66,7 +70,7 @@ async def node_setup(services: Services, caller: UserCaller, name: str, said: No
             url=said.url,
             token=token,
             root_pem=to_pem(services.keys.x509_root),
-            gateways=_gateway_hosts(tx),
+            gateways=gateways or _seen_gateways(services, tx, said.url),
             exclusive=said.exclusive,
         )
         return NodeSetupScript(setup_script(facts), row.expires.isoformat())
@@ -92,11 +96,12 @@ async def enrol_node(services: Services, peer: Peer, said: EnrolNode) -> Enrolle
 
     With a check key, also one session certificate for each account of the token, so that the script can log in for real
     before the old ways in are touched. Whoever may set nodes up may enter none of them, so these certificates run
-    nothing but `true`, from the node itself.
+    nothing but `true`, from the address of the node itself at which its sshd listens.
     """
     services.clock_guard.check()
     blob = host_key(said.host_public_key)
     check = parse_public_key_line(said.check_public_key) if said.check_public_key else None
+    sources = _check_sources(said.check_address)
     row = await services.store.read(lambda tx: look_at(tx, said.token, TokenKind.NODE))
     node_id = NodeId(row.target_id)
     signed = await services.signer.sign_node_host(node_id=node_id, public_key=blob)
@@ -121,7 +126,7 @@ async def enrol_node(services: Services, peer: Peer, said: EnrolNode) -> Enrolle
         raise AnotherKey("enrolling a node: it is known by another host key; it is locked until an administrator looks")
     checks: list[str] = []
     for login in row.accounts if check is not None else ():
-        one = await _check_certificate(services, node_id, login, check or b"")
+        one = await _check_certificate(services, node_id, login, check or b"", sources)
         checks.append(public_key_line(one, "doorward-check"))
     return EnrolledNode(
         node_id=node_id,
@@ -131,7 +136,22 @@ async def enrol_node(services: Services, peer: Peer, said: EnrolNode) -> Enrolle
     )
 
 
-async def _check_certificate(services: Services, node_id: NodeId, login: str, key: bytes) -> bytes:
+def _check_sources(address: str) -> Sequence[str]:
+    """One address of one machine, never a network."""
+    if not address:
+        return CHECK_SOURCES
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError as error:
+        raise Invalid("enrolling a node: the address of the check is none") from error
+    if found.is_unspecified or found.is_multicast or (found.version == 6 and "%" in address):
+        raise Invalid("enrolling a node: the address of the check is not one of a machine")
+    return (str(ipaddress.ip_network(found)),)
+
+
+async def _check_certificate(
+    services: Services, node_id: NodeId, login: str, key: bytes, sources: Sequence[str]
+) -> bytes:
     """Proves to the script that the account opens, and is of no other use; noted before it is answered."""
     one = await services.signer.sign_session_ssh(
         session_id=SessionId(new_id(services.entropy)),
@@ -139,7 +159,7 @@ async def _check_certificate(services: Services, node_id: NodeId, login: str, ke
         login=login,
         public_key=key,
         force_command=CHECK_COMMAND,
-        source_addresses=CHECK_SOURCES,
+        source_addresses=sources,
     )
     fields = {
         "kind": "node_check",
@@ -165,9 +185,30 @@ def host_key(line: str) -> bytes:
     return blob
 
 
-def _gateway_hosts(tx: Transaction) -> tuple[str, ...]:
-    """Names and addresses; the script resolves the names there, since sshd takes addresses alone."""
-    return tuple(sorted({name for gateway in tx.gateways.list() for name in gateway.names}))
+def _networks(said: Sequence[str]) -> tuple[str, ...]:
+    """As sshd reads them: a network has no host bits, and everybody is none."""
+    found: list[str] = []
+    for text in said:
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError as error:
+            raise Invalid(
+                "setting up a node: a gateway's address is an IP address, or a network as 192.0.2.0/24"
+            ) from error
+        if network.prefixlen == 0 or "%" in text:
+            raise Invalid("setting up a node: gateways come from some addresses, not from all of one kind")
+        found.append(str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network))
+    return tuple(dict.fromkeys(found))
+
+
+def _seen_gateways(services: Services, tx: Transaction, url: str) -> tuple[str, ...]:
+    """Where gateways call from, and where the node reaches the authority: a gateway on that host comes from there.
+
+    The second may be a name; the script resolves it on the node, since sshd takes addresses alone.
+    """
+    seen = services.gateway_sources.addresses(one.id for one in tx.gateways.list() if not one.disabled)
+    host = urlsplit(url).hostname
+    return tuple(dict.fromkeys([*seen, *([host] if host else [])]))
 
 
 async def pin_host_key(services: Services, caller: UserCaller, name: str, said: PinHostKey) -> ResourceView:

@@ -44,6 +44,13 @@ def add(name: str, address: str, labels: tuple[str, ...]) -> None:
 @click.option("--exclusive", is_flag=True, help="Turn other ways of logging in off.")
 @click.option("--replace", is_flag=True, help="Forget its host key: it is another machine now, or has a new key.")
 @click.option("--url", metavar="URL", help="Where the node reaches the authority; else as you do.")
+@click.option(
+    "--gateway-address",
+    "gateway_addresses",
+    multiple=True,
+    metavar="ADDRESS[/BITS]",
+    help="Where gateways come from, for the node; repeatable. Else where the authority sees them.",
+)
 @click.option("--run", "run", is_flag=True, help="Run it over ssh instead of printing it.")
 @click.option(
     "--ssh-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The key for this once, with --run."
@@ -56,6 +63,7 @@ def setup(
     exclusive: bool,
     replace: bool,
     url: str | None,
+    gateway_addresses: tuple[str, ...],
     run: bool,
     ssh_key: Path | None,
 ) -> int:
@@ -74,6 +82,7 @@ def setup(
         url=url or live_profile(Keep.of_user(), SystemClock().now()).url,
         exclusive=exclusive,
         replace=replace,
+        gateway_addresses=[*gateway_addresses],
     )
     with authority() as client:
         answer = client.call(NODE_SETUP, wanted, places={"name": name})
