@@ -42,6 +42,7 @@ from doorward.authority.throttle import SignInThrottle
 from doorward.base.clock import ManualClock
 from doorward.base.entropy import SeededEntropy
 from doorward.base.ids import GatewayId, NodeId, PersonId, SessionId, SignInId, UserId, new_id
+from doorward.domain.access.gateway_scope import EVERY_NODE, Scope
 from doorward.domain.audit.log import LogEntry, LogQuery
 from doorward.domain.identity.machines import Gateway, HostVerification, NodeHost
 from doorward.domain.identity.sign_in import SIGN_IN_LENGTH_DEFAULT, SignIn
@@ -134,10 +135,10 @@ class AuthorityLab:
             await self.store.write(lambda tx: tx.node_hosts.put(host))
         return node_id
 
-    async def add_gateway(self, name: str, *names: str) -> GatewayCaller:
+    async def add_gateway(self, name: str, *names: str, scope: Scope = EVERY_NODE) -> GatewayCaller:
         """A joined gateway that shows these names."""
         identity = GatewayId(new_id(self.entropy))
-        row = Gateway(identity, name, names, self.clock.now(), "ab" * 16)
+        row = Gateway(identity, name, names, self.clock.now(), "ab" * 16, scope=scope)
         assert await self.store.write(lambda tx: tx.gateways.add(row))
         return GatewayCaller(identity, name, "192.0.2.90")
 

@@ -13,6 +13,7 @@ from doorward.authority.ports import Transaction
 from doorward.base.ids import NodeId, SignInId
 from doorward.domain.access.criticality import is_critical, on_critical
 from doorward.domain.access.decide import decide
+from doorward.domain.access.gateway_scope import Scope, in_scope
 from doorward.domain.access.levels import SecondFactor
 from doorward.domain.access.locks import facts_of, locks_hit
 from doorward.domain.access.obligations import Obligations
@@ -105,8 +106,9 @@ def redecide(tx: Transaction, view: PolicyView, actor: Actor) -> int:
     if not live:
         return 0
     count = 0
+    scopes = {one.id: one.scope for one in tx.gateways.list()}
     for one in live:
-        found = _verdict(view, one, tx.now)
+        found = _verdict(view, one, tx.now, scopes.get(one.gateway_id, {}))
         if found is not None:
             reason, message = found
             count += cut(tx, [one], reason, message, actor)
@@ -123,10 +125,12 @@ def redecide(tx: Transaction, view: PolicyView, actor: Actor) -> int:
     return count
 
 
-def _verdict(view: PolicyView, session: SessionRecord, now: datetime) -> tuple[EndReason, str] | None:
+def _verdict(view: PolicyView, session: SessionRecord, now: datetime, scope: Scope) -> tuple[EndReason, str] | None:
     target = view.targets.get(session.node_id)
     if target is None:
         return EndReason.TARGET_CHANGED, "the node was removed"
+    if not in_scope(scope, target.labels):
+        return EndReason.POLICY_CHANGED, "the node is not reached through this gateway any more"
     try:
         prepared = view.prepared(session.user_id, session.sign_in_id)
     except UnknownSubject:

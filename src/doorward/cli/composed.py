@@ -41,3 +41,14 @@ def parse_labels(words: Sequence[str]) -> dict[str, str]:
             raise Invalid("reading labels: KEY=VALUE is expected, each key once")
         labels[key] = value
     return labels
+
+
+def parse_scope(words: Sequence[str]) -> dict[str, list[str]]:
+    """`k=v` words, a key as often as it has values; `Invalid` when one is none."""
+    scope: dict[str, list[str]] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise Invalid("reading a scope: KEY=VALUE is expected")
+        scope.setdefault(key, []).append(value)
+    return scope

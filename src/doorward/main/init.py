@@ -18,6 +18,7 @@ from doorward.base.clock import Clock, SystemClock, to_micros
 from doorward.base.entropy import Entropy, SystemEntropy
 from doorward.base.errors import Conflict, Refused
 from doorward.base.ids import GatewayId, InstallationId, PersonId, UserId, new_id
+from doorward.domain.access.gateway_scope import EVERY_NODE
 from doorward.domain.audit.event import OPERATOR, Actor, Subjects
 from doorward.domain.audit.events_machines import GATEWAY_JOINED
 from doorward.domain.audit.events_people import ADMIN_CODE_ISSUED, INSTALLATION_CREATED
@@ -128,7 +129,8 @@ def _found(tx: Transaction, founding: _Founding, clock: Clock, entropy: Entropy)
     fields = {"kind": "user", "name": user.name, "revision": 1}
     note(tx, RESOURCE_CREATED, OPERATOR, fields, Subjects(resource=user.id, user=user.id))
     names = founding.settings.names
-    tx.gateways.add(Gateway(founding.gateway_id, EMBEDDED_GATEWAY, names, tx.now, founding.gateway_serial))
+    gateway = Gateway(founding.gateway_id, EMBEDDED_GATEWAY, names, tx.now, founding.gateway_serial, scope=EVERY_NODE)
+    tx.gateways.add(gateway)
     joined = {"name": EMBEDDED_GATEWAY, "x509_serial": founding.gateway_serial, "names": list(names)}
     note(tx, GATEWAY_JOINED, Actor.gateway(founding.gateway_id), joined, Subjects(gateway=founding.gateway_id))
     return _issue_first_code(tx, user, entropy)

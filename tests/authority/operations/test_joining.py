@@ -25,6 +25,7 @@ from doorward.authority.operations.nodes import node_setup
 from doorward.authority.operations.tokens import TokenRefused
 from doorward.authority.rights import NoRight
 from doorward.base.errors import Conflict, DoorwardError, Invalid
+from doorward.base.ids import GatewayId
 from doorward.domain.certificates.ssh_check import check_face_certificate
 from doorward.wire.ssh.certificate import parse_certificate
 
@@ -56,6 +57,19 @@ async def test_joined_gateway_is_known_by_its_certificate(lab: AuthorityLab, adm
     assert (caller.gateway_id, caller.name) == (joined.gateway_id, "gw2")
     (noted,) = await lab.events("gateway.joined")
     assert noted.fields["names"] == ["gw2.example"]
+
+
+async def test_joined_gateway_has_the_scope_of_its_token(lab: AuthorityLab, admin: LabSignIn) -> None:
+    wanted = IssueToken("gateway", "gw2", ["gw2.example"], {"env": ["prod", "dev"]})
+    joined = await join(lab, (await issue_token(lab.services, admin.caller, wanted)).token)
+    gateway = await lab.read(lambda tx: tx.gateways.get(GatewayId(joined.gateway_id)))
+    assert gateway is not None
+    assert gateway.scope == {"env": ("prod", "dev")}
+    (issued,) = await lab.events("token.issued")
+    (noted,) = await lab.events("gateway.joined")
+    assert issued.fields["scope"] == noted.fields["scope"] == {"env": ["prod", "dev"]}
+    with pytest.raises(Invalid):
+        await issue_token(lab.services, admin.caller, IssueToken("gateway", "gw3", ["gw3.example"], {"env": []}))
 
 
 async def test_token_works_once_and_for_ten_minutes(lab: AuthorityLab, admin: LabSignIn) -> None:

@@ -14,8 +14,10 @@ from doorward.base.ids import GatewayId, NodeId
 from doorward.domain.identity.machines import Gateway, HostVerification, JoinToken, NodeHost, TokenKind
 from doorward.stores.sql.store import SqlStore
 
-FIRST = Gateway(GATEWAY, "gw-1", ("gw.example", "192.0.2.1"), NOW, "0a0b")
-TOKEN = JoinToken(b"t" * 32, TokenKind.GATEWAY, "gw-1", "", NOW + timedelta(minutes=10), "operator")
+FIRST = Gateway(GATEWAY, "gw-1", ("gw.example", "192.0.2.1"), NOW, "0a0b", scope={"env": ("prod", "dev")})
+TOKEN = JoinToken(
+    b"t" * 32, TokenKind.GATEWAY, "gw-1", "", NOW + timedelta(minutes=10), "operator", scope={"team": ("",)}
+)
 HOST = NodeHost(NODE, "SHA256:abc", b"\x00\x00blob", HostVerification.TOKEN, NOW, "setup")
 
 

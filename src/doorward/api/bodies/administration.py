@@ -28,11 +28,13 @@ class IssueToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Let one machine of one kind and name join, once, within ten minutes.
 
     `names` are all host names and addresses under which users may come to it; no other gateway has one of them.
+    `scope` says on which nodes it may open sessions: labels and their values; without one, on all but critical nodes.
     """
 
     kind: Annotated[str, Meta(max_length=16)]
     name: Annotated[str, Meta(max_length=64)]
     names: Annotated[list[Short], Meta(min_length=1, max_length=16)]
+    scope: Annotated[dict[Short, Annotated[list[Short], Meta(max_length=64)]], Meta(max_length=32)] = {}
 
 
 class IssuedToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

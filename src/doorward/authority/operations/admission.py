@@ -20,6 +20,7 @@ from doorward.base.clock import to_micros
 from doorward.base.errors import Refused
 from doorward.base.ids import NodeId
 from doorward.domain.access.decide import decide
+from doorward.domain.access.gateway_scope import in_scope
 from doorward.domain.access.obligations import Obligations
 from doorward.domain.access.question import Context, Target, Wanted
 from doorward.domain.access.verdict import Allow, Decision
@@ -31,6 +32,8 @@ from doorward.domain.identity.machines import NodeHost
 from doorward.domain.sessions.record import FACTOR_GIVEN, SessionRecord
 from doorward.domain.sessions.states import FIRST_STATE
 
+GATEWAY_SCOPE: Final = "gateway_scope"
+"""Allowed, but not by this gateway: answered like a node that does not exist, since no role of the user says so."""
 # No stored node has this id: ids are drawn at random and this one is not.
 _NOWHERE: Final = Target(kind="node", id="", name="", labels={})
 
@@ -97,6 +100,9 @@ def admit(services: Services, tx: Transaction, asked: Asked) -> Admitted | Refus
         tx.events.append(noted)
         reason = "unknown_node" if isinstance(decision, Allow) else str(decision.reasons[0].value)
         return refuse(tx, asked.caller, claim, reason, trace_digest(decision))
+    if not _is_in_scope(tx, asked.caller, target):
+        tx.events.append(noted)
+        return refuse(tx, asked.caller, claim, GATEWAY_SCOPE, trace_digest(decision))
     found = Allowed(view, sign_in, context, decision, noted, prepared.subject.user_name)
     return _opening(tx, asked, found)
 
@@ -111,6 +117,11 @@ def readmit(services: Services, tx: Transaction, earlier: SessionRecord) -> Admi
     if found is None or host is None:
         return None
     return Admitted(earlier, Obligations.load(earlier.obligations), found[1].address, host, ())
+
+
+def _is_in_scope(tx: Transaction, caller: GatewayCaller, target: Target) -> bool:
+    gateway = tx.gateways.get(caller.gateway_id)
+    return gateway is not None and in_scope(gateway.scope, target.labels)
 
 
 def _target(view: PolicyView, name: str) -> Target:

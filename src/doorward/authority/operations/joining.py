@@ -19,6 +19,7 @@ from doorward.authority.rights import require
 from doorward.authority.services import Services
 from doorward.base.errors import Conflict, Invalid, Missing, Refused
 from doorward.base.ids import GatewayId, new_id
+from doorward.domain.access.gateway_scope import checked_scope
 from doorward.domain.audit.event import Actor, Subjects
 from doorward.domain.audit.events_machines import CERTIFICATE_SIGNED, GATEWAY_JOINED
 from doorward.domain.certificates.principals import checked_host_name
@@ -41,13 +42,14 @@ class NotTheTokensNames(Refused):
 
 
 async def issue_token(services: Services, caller: UserCaller, said: IssueToken) -> IssuedToken:
-    """A token for one gateway of that name, which users reach under `said.names` and no others."""
+    """A token for one gateway of that name, which users reach under `said.names` and no others, for its scope."""
     if said.kind != TokenKind.GATEWAY:
         raise Invalid("making a token: the kind is gateway (a node's token comes with its set-up script)")
     name = plain_name(said.name)
     names = tuple(dict.fromkeys(checked_host_name(one) for one in said.names))
     if not names:
         raise Invalid("making a token: a gateway needs a name under which users come")
+    scope = checked_scope(said.scope)
     token = draw_token(services.entropy)
 
     def work(tx: Transaction) -> IssuedToken:
@@ -58,7 +60,7 @@ async def issue_token(services: Services, caller: UserCaller, said: IssueToken) 
         if any(gateway.name == name for gateway in tx.gateways.list()):
             raise Conflict(f"making a token: there is a gateway {name} already")
         _check_unshared(tx, names)
-        new = NewToken(token, TokenKind.GATEWAY, name, new_id(services.entropy), names)
+        new = NewToken(token, TokenKind.GATEWAY, name, new_id(services.entropy), names, scope)
         row = add_token(tx, new, Actor.user(caller.user_id))
         return IssuedToken(token, row.expires.isoformat(), services.keys.pin)
 
@@ -79,10 +81,16 @@ async def join_gateway(services: Services, peer: Peer, said: JoinGateway) -> Joi
     def work(tx: Transaction) -> None:
         spend(tx, said.token, TokenKind.GATEWAY, issued.serial, peer.source)
         _check_unshared(tx, names)
-        gateway = Gateway(gateway_id, row.name, names, tx.now, issued.serial)
+        gateway = Gateway(gateway_id, row.name, names, tx.now, issued.serial, scope=row.scope)
         if not tx.gateways.add(gateway):
             raise Conflict(f"joining: there is a gateway {row.name} already")
-        fields = {"name": row.name, "x509_serial": issued.serial, "names": list(names), "source": peer.source}
+        fields = {
+            "name": row.name,
+            "x509_serial": issued.serial,
+            "names": list(names),
+            "scope": {key: list(values) for key, values in row.scope.items()},
+            "source": peer.source,
+        }
         note(tx, GATEWAY_JOINED, Actor.gateway(gateway_id), fields, Subjects(gateway=gateway_id))
 
     await services.store.write(work)

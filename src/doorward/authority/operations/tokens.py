@@ -1,7 +1,7 @@
 """One-time tokens by which machines join: one kind, one name, one use, ten minutes."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from doorward.authority.noting import note
@@ -9,6 +9,7 @@ from doorward.authority.ports import Transaction
 from doorward.base.clock import to_micros
 from doorward.base.entropy import Entropy
 from doorward.base.errors import Refused
+from doorward.domain.access.gateway_scope import Scope
 from doorward.domain.audit.event import ANONYMOUS, Actor, Subjects
 from doorward.domain.audit.events_machines import TOKEN_ISSUED, TOKEN_REDEEMED
 from doorward.domain.identity.machines import TOKEN_LIFETIME, JoinToken, TokenKind, hash_token
@@ -36,6 +37,7 @@ class NewToken:
     name: str
     target_id: str
     accounts: tuple[str, ...] = ()
+    scope: Scope = field(default_factory=dict)
 
 
 def add_token(tx: Transaction, new: NewToken, actor: Actor) -> JoinToken:
@@ -48,11 +50,13 @@ def add_token(tx: Transaction, new: NewToken, actor: Actor) -> JoinToken:
         accounts=new.accounts,
         expires=tx.now + TOKEN_LIFETIME,
         created_by=actor.id or str(actor.kind),
+        scope=new.scope,
     )
     tx.join_tokens.add(row)
     fields: dict[str, Any] = {"kind": str(new.kind), "name": new.name, "expires_micros": to_micros(row.expires)}
     if new.kind is TokenKind.GATEWAY:
         fields["names"] = list(new.accounts)
+        fields["scope"] = {key: list(values) for key, values in new.scope.items()}
     note(tx, TOKEN_ISSUED, actor, fields)
     return row
 

@@ -5,6 +5,7 @@ import click
 from doorward.api.bodies.administration import IssueToken
 from doorward.api.calls import ISSUE_TOKEN
 from doorward.cli import shown
+from doorward.cli.composed import parse_scope
 from doorward.cli.connection import authority
 
 
@@ -24,11 +25,18 @@ def tokens() -> None:
     metavar="HOST",
     help="A host name or address under which users come to it; repeatable.",
 )
+@click.option(
+    "--scope",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A label of nodes that it may reach, *=* for every node; repeatable. Without one: all but critical nodes.",
+)
 @shown.output_option("table", "json")
-def add(kind: str, name: str, names: tuple[str, ...], output: str, as_json: bool) -> None:
+def add(*, kind: str, name: str, names: tuple[str, ...], scope: tuple[str, ...], output: str, as_json: bool) -> None:
     """Issue a token for one machine; it is shown once. This takes the role admin."""
+    wanted = IssueToken(kind=kind, name=name, names=[*names], scope=parse_scope(scope))
     with authority() as client:
-        answer = client.call(ISSUE_TOKEN, IssueToken(kind=kind, name=name, names=[*names]))
+        answer = client.call(ISSUE_TOKEN, wanted)
     if as_json or output == "json":
         shown.as_json(answer)
         return

@@ -48,6 +48,7 @@ GATEWAY_JOINED: Final = event_type(
     "a gateway got its identity",
     public("name", "x509_serial"),
     public("names", shape=Shape.LIST),
+    public("scope", shape=Shape.OBJECT),
     sensitive("source"),
 )
 GATEWAY_LEASE_LOST: Final = event_type(
@@ -86,6 +87,7 @@ TOKEN_ISSUED: Final = event_type(
     "a one-time token was made",
     public("kind", "name"),
     public("names", shape=Shape.LIST),
+    public("scope", shape=Shape.OBJECT),
     public("expires_micros", shape=Shape.INTEGER),
 )
 TOKEN_REDEEMED: Final = event_type(

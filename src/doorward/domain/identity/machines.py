@@ -1,12 +1,13 @@
 """Machines that joined: gateways, the hosts behind nodes, and the one-time tokens by which they do."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from doorward.base.ids import GatewayId, NodeId
+from doorward.domain.access.gateway_scope import Scope
 
 TOKEN_LIFETIME: Final = timedelta(minutes=10)
 LEASE_LENGTH: Final = timedelta(seconds=10)
@@ -25,6 +26,7 @@ class JoinToken:
     """One kind, one name, one use, ten minutes; stored as a hash.
 
     `accounts`: what it was made for; of a node its accounts, of a gateway the names under which users may come to it.
+    `scope` is that of the gateway.
     """
 
     token_hash: bytes
@@ -36,11 +38,12 @@ class JoinToken:
     used: datetime | None = None
     bound_key: str = ""
     accounts: tuple[str, ...] = ()
+    scope: Scope = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A data-plane process that may ask for sessions; `names` are the host names under which users reach it."""
+    """A data-plane process that may ask for sessions on nodes in its `scope`; users reach it under its `names`."""
 
     id: GatewayId
     name: str
@@ -49,6 +52,7 @@ class Gateway:
     x509_serial: str
     lease_until: datetime | None = None
     disabled: bool = False
+    scope: Scope = field(default_factory=dict)
 
 
 class HostVerification(StrEnum):

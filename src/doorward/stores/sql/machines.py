@@ -1,6 +1,6 @@
 """Gateways, the one-time tokens by which machines join, and the host keys of nodes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from doorward.base.ids import GatewayId, NodeId
+from doorward.domain.access.gateway_scope import Scope
 from doorward.domain.identity.machines import Gateway, HostVerification, JoinToken, NodeHost, TokenKind
 from doorward.stores.sql.statements import insert_unless_taken, put, row_with
 from doorward.stores.sql.tables import gateways, join_tokens, node_hosts
@@ -101,7 +102,12 @@ def _gateway(row: Row[Any]) -> Gateway:
         x509_serial=row.x509_serial,
         lease_until=row.lease_until,
         disabled=row.disabled,
+        scope=_scope(row.scope),
     )
+
+
+def _scope(plain: Mapping[str, Sequence[str]]) -> Scope:
+    return {key: tuple(values) for key, values in plain.items()}
 
 
 def _token(row: Row[Any]) -> JoinToken:
@@ -115,6 +121,7 @@ def _token(row: Row[Any]) -> JoinToken:
         used=row.used,
         bound_key=row.bound_key,
         accounts=tuple(row.accounts),
+        scope=_scope(row.scope),
     )
 
 

@@ -145,6 +145,7 @@ gateways = Table(
     Column("x509_serial", String(64), nullable=False),
     Column("lease_until", Moment),
     Column("disabled", Boolean, nullable=False),
+    Column("scope", JsonText, nullable=False, server_default="{}"),
 )
 
 join_tokens = Table(
@@ -159,6 +160,7 @@ join_tokens = Table(
     Column("used", Moment),
     Column("bound_key", Text, nullable=False),
     Column("accounts", JsonText, nullable=False),
+    Column("scope", JsonText, nullable=False, server_default="{}"),
 )
 
 node_hosts = Table(
