@@ -69,6 +69,8 @@ class FakeNode:
     host_key: bytes = b""
     use_host_authority: bool = True
     enrolled_key: bytes = b""
+    typed_fingerprint: str = ""
+    """What an administrator typed: then the key itself is not known."""
 
 
 @dataclass
@@ -94,6 +96,8 @@ class FakeControlPlane:
     notices: list[str] = field(default_factory=list)
     is_away: bool = False
     factor_code: str | None = None
+    factor_remaining_seconds: float | None = None
+    answers_lost: int = 0
     plan_epoch: int | None = None
     certificate_age: timedelta = timedelta()
     epoch: int = 1
@@ -114,6 +118,7 @@ class FakeControlPlane:
     notes_seconds: float = 0.0
     unknown: list[str] = field(default_factory=list)
     leases: int = 0
+    _opened: dict[bytes, SessionPlan] = field(default_factory=dict)
     _watchers: list[asyncio.Queue[WatchMessage]] = field(default_factory=list)
 
     # --- what tests do ---
@@ -186,6 +191,9 @@ class FakeControlPlane:
     async def open_session(self, wanted: OpenSession) -> SessionPlan:
         self.open_calls.append(wanted)
         self._present()
+        again = self._opened.get(wanted.session_public_key)
+        if again is not None:
+            return again
         proven = check_sign_in_proof(
             wanted.proof.signed,
             wanted.proof.signature,
@@ -207,7 +215,11 @@ class FakeControlPlane:
         if proven.session_id in self.used_ssh_sessions:
             raise Conflict("this proof has opened a session before")
         self.used_ssh_sessions.add(proven.session_id)
-        return self._plan(node, login, wanted)
+        plan = self._opened[wanted.session_public_key] = self._plan(node, login, wanted)
+        if self.answers_lost:
+            self.answers_lost -= 1
+            raise Unavailable("the connection broke before the answer")
+        return plan
 
     def _node_in(self, proven: ProvenSignIn, said: bytes | None) -> str:
         if proven.face is not None:
@@ -258,14 +270,15 @@ class FakeControlPlane:
             certificate=self.sessions_ca.sign(fields, ENTROPY.token(32)),
             node_host_authorities=[self.hosts_ca.public_blob] if node.use_host_authority else [],
             host_principal=node_principal(node.id),
-            host_key=node.host_key or node.enrolled_key,
-            host_key_fingerprint=fingerprint(node.host_key or node.enrolled_key),
+            host_key=b"" if node.typed_fingerprint else node.host_key or node.enrolled_key,
+            host_key_fingerprint=node.typed_fingerprint or fingerprint(node.host_key or node.enrolled_key),
             obligations=self.obligations.dump(),
             remaining_seconds=self.remaining_seconds,
             epoch=self.epoch if self.plan_epoch is None else self.plan_epoch,
             recording_level=self.recording_level,
             installation_id=self.installation_id,
             notices=self.notices,
+            factor_remaining_seconds=self.factor_remaining_seconds,
         )
         self.plans.append(plan)
         return plan

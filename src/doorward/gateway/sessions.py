@@ -62,6 +62,13 @@ class Live(Protocol):
     def end(self, reason: EndReason, line: str) -> None: ...
 
 
+class Outer(Protocol):
+    """The outer connection of a jump: no session, with a deadline of its own."""
+
+    def tick(self, now: float) -> None: ...
+    def end(self, line: str) -> None: ...
+
+
 class Sessions:
     """The registry; everything in it happens on the event loop's thread."""
 
@@ -69,6 +76,7 @@ class Sessions:
         self._clock = clock
         self._sessions_max = sessions_max
         self._live: dict[str, Live] = {}
+        self._outer: set[Outer] = set()
         self._cuts: OrderedDict[str, Cut] = OrderedDict()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self.control: Final = Control()
@@ -87,8 +95,8 @@ class Sessions:
         return self.control.has(Sight.LEASE, now) and self.control.has(Sight.WATCH, now)
 
     def room(self) -> None:
-        """`TooManySessions` when there is no room for one more."""
-        if len(self._live) >= self._sessions_max:
+        """`TooManySessions` when there is no room for one more session, or jump connection."""
+        if len(self._live) + len(self._outer) >= self._sessions_max:
             raise TooManySessions("opening a session: this gateway is full; try again in a moment")
 
     def add(self, session: Live) -> None:
@@ -97,6 +105,14 @@ class Sessions:
         cut = self._cuts.get(session.id)
         if cut is not None:
             session.end(reason_of(cut), cut.message)
+
+    def add_outer(self, outer: Outer) -> None:
+        """From now on its deadline is looked at."""
+        self._outer.add(outer)
+
+    def remove_outer(self, outer: Outer) -> None:
+        """It is over."""
+        self._outer.discard(outer)
 
     def remove(self, session_id: str) -> None:
         """It is over."""
@@ -136,11 +152,15 @@ class Sessions:
         now = self._clock.elapsed_seconds()
         for session in tuple(self._live.values()):
             session.tick(now, self.control)
+        for outer in tuple(self._outer):
+            outer.tick(now)
 
     def end_all(self, reason: EndReason, line: str) -> None:
         """The gateway goes away."""
         for session in tuple(self._live.values()):
             session.end(reason, line)
+        for outer in tuple(self._outer):
+            outer.end(line)
 
     def live(self) -> Iterable[Live]:
         """The sessions."""

@@ -279,14 +279,6 @@ async def test_a_node_is_accepted_by_its_known_key(lab: Lab) -> None:
     assert lab.control_plane.started[lab.only_session()].host_verified_by == "key"
 
 
-async def test_a_node_whose_clock_is_five_minutes_off_is_refused_and_we_say_why(lab: Lab) -> None:
-    lab.control_plane.certificate_age = timedelta(minutes=5)
-    result = await lab.ssh("true")
-    assert result.exit_code == 255
-    assert "or its clock is wrong" in result.stderr_text
-    await ended(lab, "upstream_closed")
-
-
 async def test_what_the_authority_refuses_is_said_in_a_banner(lab: Lab) -> None:
     unknown = await lab.ssh("true", node="no-such-node")
     lab.node.logins = ()

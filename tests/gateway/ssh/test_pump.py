@@ -55,8 +55,8 @@ class Host:
     def failed(self, error: DoorwardError) -> None:
         self.failures.append(error)
 
-    def may_open(self) -> bool:
-        return self.in_control
+    def why_nothing_new(self) -> str:
+        return "" if self.in_control else NO_CONTROL
 
     def flooded(self) -> None:
         self.floods += 1

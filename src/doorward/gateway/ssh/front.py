@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from asyncssh import CompressionError, MACError, ProtocolError
+
 from doorward.api.bodies.gateway_calls import OpenJump, OpenSession, Proof, SessionEnded, SessionPlan
 from doorward.api.problem import RemoteProblem
 from doorward.base.errors import DoorwardError, Unavailable
@@ -30,7 +32,10 @@ from doorward.gateway.ssh.user_name import JumpName, parse_user_name
 from doorward.net.ssh_goodbye import TOO_MANY_CONNECTIONS
 
 OPEN_SECONDS: Final = 10.0
-"""How long the authority may take to decide."""
+"""How long the authority may take to decide, whether it is asked once or twice."""
+ASK_AGAIN_SECONDS: Final = 0.2
+VIOLATIONS: Final = (ProtocolError, MACError, CompressionError)
+"""How asyncssh ends a connection whose peer does not keep to SSH."""
 FACTOR_REQUIRED: Final = "factor_required"
 FACTOR_REFUSED: Final = "factor_refused"
 LEAVE_SECONDS: Final = 2.0
@@ -153,6 +158,7 @@ class UserFront:
     async def _open_jump(self, sign_in: SignIn, proven: Proven) -> None:
         parts = self._parts
         try:
+            parts.sessions.room()
             if not parts.sessions.may_open():
                 raise Unavailable(lines.NO_CONTROL)
             async with asyncio.timeout(OPEN_SECONDS):
@@ -187,13 +193,27 @@ class UserFront:
         )
         try:
             async with asyncio.timeout(OPEN_SECONDS):
-                return await parts.control_plane.open_session(wanted)
+                return await self._open_session(wanted)
         except TimeoutError as error:
             raise Unavailable(lines.NO_CONTROL) from error
         except RemoteProblem:
             raise
         except Unavailable as error:  # how it can not be reached is for the log; users are told what to do
             raise Unavailable(lines.NO_CONTROL) from error
+
+    async def _open_session(self, wanted: OpenSession) -> SessionPlan:
+        """Ask once more when the answer was lost: the proof's SSH session id tells the authority that it is the same.
+
+        Not when the authority has answered that it can not, and not a third time: then it is away.
+        """
+        ask = self._parts.control_plane.open_session
+        try:
+            return await ask(wanted)
+        except RemoteProblem:
+            raise
+        except Unavailable:
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+            return await ask(wanted)
 
     def _begin(self, plan: SessionPlan, key: MemoryKey) -> SshSession:
         try:
@@ -245,7 +265,7 @@ class UserFront:
         if self._jump is not None:
             self._jump.gone()
         if self._session is not None:
-            self._session.user_gone()
+            self._session.user_gone(is_violation=isinstance(error, VIOLATIONS))
         self._on_gone()
 
     def writing_blocked(self, *, blocked: bool) -> None:

@@ -2,10 +2,10 @@
 
 It is no session. `direct-tcpip` to `<node>.<suffix>`, port 22, and nothing else; a node's name is neither resolved nor
 looked up, and whether there is such a node is for the authority to say to the connection inside, which signs in anew.
-What is inside belongs to the same user and ends with the connection around it.
+What is inside belongs to the same user and ends with the connection around it. The authority's answer is the same for
+every refusal, so a sign-in that is over is not told by it; one that opens nothing any more is: then the way ends.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -29,6 +29,8 @@ INSIDE_MAX: Final = 64
 """Connections inside one jump at a time: a tool that shares its way to the gateway opens one for each host."""
 HOST_BYTES_MAX: Final = 255
 DEADLINE_SECONDS_MAX: Final = 7 * 86_400.0
+REFUSALS_MAX: Final = 32
+"""Connections inside that ended before anybody had signed in there, one after the other."""
 
 _Event = Callable[[], None]
 MakeInside = Callable[[str, str, str], Awaitable[Callable[[Callable[[], bool], _Event], UserConnection]]]
@@ -56,8 +58,10 @@ class Jump:
         self._opening = 0
         self._is_blocked = False
         self._is_gone = False
+        self._refusals = 0
         wait_seconds = min(max(0.0, granted.remaining_seconds), DEADLINE_SECONDS_MAX)
-        self._deadline = asyncio.get_running_loop().call_later(wait_seconds, self._expire)
+        self._deadline = parts.clock.elapsed_seconds() + wait_seconds
+        parts.sessions.add_outer(self)
 
     def channel_requested(self, kind: bytes, data: bytes) -> Refusal | Callable[[], Awaitable[ChannelEnd]]:
         """A verdict on a new channel."""
@@ -75,7 +79,17 @@ class Jump:
     def gone(self) -> None:
         """The connection has ended; asyncssh ends its channels, and they what is inside."""
         self._is_gone = True
-        self._deadline.cancel()
+        self._parts.sessions.remove_outer(self)
+
+    def tick(self, now: float) -> None:
+        """Look at the deadline; `now` in elapsed seconds."""
+        if now >= self._deadline:
+            self.end(lines.JUMP_OVER)
+
+    def end(self, line: str) -> None:
+        """It is over, and what is inside with it."""
+        self._parts.sessions.remove_outer(self)
+        self._outer.farewell(DISCONNECT_BY_APPLICATION, line)
 
     def blocked(self, *, blocked: bool) -> None:
         """The user's side takes no more for now, or takes more again."""
@@ -96,14 +110,17 @@ class Jump:
         if self._is_gone:
             raise ChannelOpenError(OPEN_CONNECT_FAILED, lines.OVER)
         # Proven or not, the outer connection's place at the door covers what is inside.
-        carried = CarriedConnection(make(_has_place, lambda: self._inside.discard(carried)))
+        carried = CarriedConnection(make(_has_place, lambda: self._left(carried)))
         self._inside.add(carried)
         if self._is_blocked:
             carried.block(Block.CONNECTION)
         return carried
 
-    def _expire(self) -> None:
-        self._outer.farewell(DISCONNECT_BY_APPLICATION, lines.JUMP_OVER)
+    def _left(self, carried: CarriedConnection) -> None:
+        self._inside.discard(carried)
+        self._refusals = 0 if carried.inner.is_signed_in else self._refusals + 1
+        if self._refusals >= REFUSALS_MAX:
+            self.end(lines.JUMP_LEADS_NOWHERE)
 
 
 def _has_place() -> bool:

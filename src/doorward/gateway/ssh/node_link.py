@@ -33,7 +33,7 @@ from doorward.gateway.ssh.asyncssh_setup import connect_to_node, host_key_of
 from doorward.gateway.ssh.keys import MemoryKey
 from doorward.net.dial import connect_tcp
 from doorward.wire.errors import RemoteProtocolError
-from doorward.wire.ssh.certificate import CERTIFIED_KEYS, parse_certificate
+from doorward.wire.ssh.certificate import CERTIFIED_KEYS, SshCertificate, parse_certificate
 from doorward.wire.ssh.fields import FieldReader
 from doorward.wire.ssh.public_key import ALGORITHM_BYTES_MAX
 
@@ -82,6 +82,19 @@ class NodeLink:
 
     async def dial(self, options: SSHClientConnectionOptions) -> NodeConnection:
         """A connection on which channels can be opened, or `LinkFailed`."""
+        kinds, mismatch = _host_key_algorithms(self._plan), None
+        while kinds:
+            try:
+                return await self._attempt(options, kinds)
+            except asyncssh.HostKeyNotVerifiable as error:
+                mismatch, kinds = error, self._kinds_not_shown(kinds)
+            except LinkFailed:
+                if mismatch is None or self.verified_by:
+                    raise
+                break  # sshd hangs up when it has no other kind of key to show
+        raise self._mismatch(str(mismatch or _NO_KEY)) from mismatch
+
+    async def _attempt(self, options: SSHClientConnectionOptions, kinds: tuple[str, ...]) -> NodeConnection:
         plan = self._plan
         sock = await self._connect()
         try:
@@ -92,23 +105,32 @@ class NodeLink:
                     self,
                     login=plan.login,
                     key=self._key.certified(plan.certificate),
-                    host_key_algorithms=_host_key_algorithms(plan),
+                    host_key_algorithms=kinds,
                     check_host=self._check_host,
                 )
-        except asyncssh.HostKeyNotVerifiable as error:
-            raise self._mismatch(str(error)) from error
+        except asyncssh.HostKeyNotVerifiable:
+            raise
         except asyncssh.KeyExchangeFailed as error:
-            raise self._mismatch("it offers no host certificate or key of the expected kind") from error
+            raise self._mismatch(_NO_KEY) from error
         except asyncssh.PermissionDenied as error:
+            # sshd says the same for every reason. The clock is named first: it is the quicker one to look at, and it
+            # breaks all accounts at once.
             raise self._failed(
-                f"refused the certificate of this session: the account {for_terminal(plan.login)} is not set up there,"
-                " or its clock is wrong",
+                "refused the certificate of this session: either its clock is wrong (compare `date` there with here)"
+                f" or the account {for_terminal(plan.login)} is not set up there (dw nodes setup)",
                 "certificate refused",
             ) from error
         except TimeoutError as error:
             raise self._failed("did not finish the handshake in time", "handshake timed out") from error
         except (OSError, asyncssh.Error) as error:
             raise self._failed("broke off the handshake", type(error).__name__) from error
+
+    def _kinds_not_shown(self, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        """What else to ask for: of a typed fingerprint nobody knows of which of the host's keys it is."""
+        if self._plan.host_key or not self._plan.host_key_fingerprint:
+            return ()
+        shown = algorithms.NODE_PINNED_KEYS.get(_kind(self._shown_host_key), kinds)
+        return tuple(kind for kind in kinds if kind not in shown)
 
     async def _connect(self) -> socket.socket:
         host, port = split_address(self._plan.address)
@@ -132,8 +154,11 @@ class NodeLink:
             return host_key_of(blob)
         try:
             if _is_plain(blob):
-                raise ValueError("its host key is not the known one")
+                raise ValueError(_ANOTHER_KEY)
             certificate = parse_certificate(blob)
+            if self._is_expired_around_the_known_key(certificate):
+                self.verified_by = "key"
+                return host_key_of(certificate.fields.public_key)
             check_host_certificate(certificate, plan.node_host_authorities, plan.host_principal, self._now())
             # A certificate outlives its enrolment: the machine that the node was before still holds one.
             if not hmac.compare_digest(fingerprint(blob), plan.host_key_fingerprint):
@@ -144,6 +169,20 @@ class NodeLink:
             raise ValueError(_HOST_REFUSALS.get(type(error), "its host certificate is not this node's")) from error
         self.verified_by = "certificate"
         return host_key_of(certificate.fields.public_key)
+
+    def _is_expired_around_the_known_key(self, certificate: SshCertificate) -> bool:
+        """Whether it is this node's certificate, over by now, for the very key that was enrolled: then that counts."""
+        plan = self._plan
+        fields = certificate.fields
+        if not plan.host_key or fields.public_key != plan.host_key or fields.principals != (plan.host_principal,):
+            return False
+        try:
+            check_host_certificate(certificate, plan.node_host_authorities, plan.host_principal, self._now())
+        except CertificateExpired:
+            return True
+        except CertificateRefused:
+            return False
+        return False
 
     def _now(self) -> datetime:
         return self._clock.now()
@@ -197,6 +236,8 @@ class NodeLink:
         self._on_blocked(blocked)
 
 
+_NO_KEY: Final = "it offers no host certificate or key of the expected kind"
+_ANOTHER_KEY: Final = "its host key is not the known one"
 _HOST_REFUSALS: Final[dict[type[CertificateRefused], str]] = {
     CertificateExpired: "its host certificate has expired",
     NotYetValid: "its host certificate is not valid yet, so one of the clocks is wrong",
@@ -211,10 +252,15 @@ def fingerprint(blob: bytes) -> str:
 
 
 def _is_plain(blob: bytes) -> bool:
+    kind = _kind(blob)
+    return bool(kind) and kind not in CERTIFIED_KEYS
+
+
+def _kind(blob: bytes) -> str:
     try:
-        return FieldReader(blob).text(ALGORITHM_BYTES_MAX) not in CERTIFIED_KEYS
+        return FieldReader(blob).text(ALGORITHM_BYTES_MAX)
     except RemoteProtocolError:
-        return False
+        return ""
 
 
 def split_address(address: str) -> tuple[str, int]:

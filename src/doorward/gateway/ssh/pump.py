@@ -15,7 +15,6 @@ from doorward.domain.recording.levels import Content, RecordingLevel
 from doorward.gateway.relays.sftp import SftpRelay
 from doorward.gateway.relays.ssh import REFUSED_STATUS, ChannelRelay
 from doorward.gateway.relays.verdicts import Answer, Forward, Open, Refuse, Verdict
-from doorward.gateway.ssh import lines
 from doorward.gateway.ssh.ends import End, NodeEnd, UserEnd
 from doorward.gateway.ssh.sftp_stream import FileHost, SftpStream
 from doorward.wire.ssh.fields import encode_uint32
@@ -34,8 +33,8 @@ class ChannelHost(FileHost, Protocol):
         """Record and report that a stream begins; raises when it can not be stored."""
         ...
 
-    def may_open(self) -> bool:
-        """Whether anything new may begin: the authority is in sight."""
+    def why_nothing_new(self) -> str:
+        """The line that says why nothing new may begin; empty when it may."""
         ...
 
     def refused(self, verdict: Refuse) -> None: ...
@@ -175,9 +174,9 @@ class Pump:
 
     def _judged(self, name: bytes, data: bytes) -> Verdict:
         verdict = self._relay.from_user(name, data)
-        if isinstance(verdict, Forward) and verdict.opens is not None and not self._host.may_open():
-            # The channel was opened while the authority was in sight; what begins on it is new all the same.
-            return Refuse(lines.NO_CONTROL, verdict.opens.body.kind.value, "authority out of sight", ends=True)
+        if isinstance(verdict, Forward) and verdict.opens is not None and (line := self._host.why_nothing_new()):
+            # The channel was opened when things could begin; what begins on it is new all the same.
+            return Refuse(line, verdict.opens.body.kind.value, ends=True)
         return verdict
 
     def _end_refused(self, line: str, *, want_reply: bool) -> None:

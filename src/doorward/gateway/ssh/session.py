@@ -66,6 +66,8 @@ class SshSession:
         self._reports = SessionReports(plan.session_id, parts.control_plane, parts.tasks, self._notes_overflow)
         self._recording = SessionRecording(None, self._hold_for_disk)
         self._deadline = now + plan.remaining_seconds
+        factor_seconds = plan.factor_remaining_seconds
+        self._factor_until = None if factor_seconds is None else now + factor_seconds
         self._last_act = now
         self._acted = False
         self._channels = Channels()
@@ -98,10 +100,8 @@ class SshSession:
 
     def channel_requested(self, kind: bytes, data: bytes) -> Opening:
         """A verdict on a new channel."""
-        if self._is_over:
-            return Refusal(lines.OVER)
-        if not self._parts.sessions.may_open():
-            return Refusal(lines.NO_CONTROL)
+        if line := self.why_nothing_new():
+            return Refusal(line, OPEN_PROHIBITED)
         forward = self._forwards.from_user(kind, data)
         if forward is not None:
             return forward
@@ -114,14 +114,14 @@ class SshSession:
 
     def global_request(self, name: bytes, data: bytes) -> GlobalVerdict:
         """A verdict on a request that concerns the whole connection."""
-        if not self.may_open():
+        if self.why_nothing_new():
             return False
         forward = self._forwards.global_request(name, data)
         return self._relay.global_request(name) if forward is None else forward
 
-    def user_gone(self) -> None:
-        """The user's connection has ended."""
-        self.end(EndReason.CLOSED, "")
+    def user_gone(self, *, is_violation: bool = False) -> None:
+        """The user's connection has ended, by itself or because it broke the protocol."""
+        self.end(EndReason.PROTOCOL_ERROR if is_violation else EndReason.CLOSED, "")
 
     def user_blocked(self, *, blocked: bool) -> None:
         """The user's connection takes no more for now, or takes more again."""
@@ -204,9 +204,14 @@ class SshSession:
 
     # --- what pumps ask ---
 
-    def may_open(self) -> bool:
-        """Whether anything new may begin."""
-        return not self._is_over and self._parts.sessions.may_open()
+    def why_nothing_new(self) -> str:
+        """The line that says why nothing new may begin; empty when it may."""
+        if self._is_over:
+            return lines.OVER
+        if not self._parts.sessions.may_open():
+            return lines.NO_CONTROL
+        is_old = self._factor_until is not None and self._parts.clock.elapsed_seconds() >= self._factor_until
+        return lines.FACTOR_OLD if is_old else ""
 
     def flooded(self) -> None:
         """More is asked on a channel than can be passed on."""
@@ -332,8 +337,8 @@ class SshSession:
             self.end(EndReason.UPSTREAM_CLOSED, lines.NODE_CLOSED)
 
     def _node_opens(self, kind: bytes, data: bytes) -> Opening:
-        if not self.may_open():
-            return Refusal(lines.OVER)
+        if line := self.why_nothing_new():
+            return Refusal(line, OPEN_PROHIBITED)
         return self._forwards.from_node(kind, data)
 
     def _node_blocked(self, blocked: bool) -> None:
