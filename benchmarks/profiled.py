@@ -25,7 +25,7 @@ from tests.support.ports import answers
 
 EACH_SECONDS = 0.002
 IDLE = ("runners.py:run", "threading.py:wait", "thread.py:_worker", "selectors.py:select", "queue.py:get")
-LINES_MAX = 70
+LINES_MAX = 260
 READY_SECONDS_MAX = 60.0
 
 

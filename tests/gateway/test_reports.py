@@ -4,9 +4,9 @@ import asyncio
 
 from tests.support.fake_control_plane import FakeControlPlane
 
-from doorward.api.bodies.gateway_calls import NOTES_MAX, Note, SessionEnded, SessionStarted
+from doorward.api.bodies.gateway_calls import NOTES_MAX, Note, SessionEnded, SessionReport, SessionStarted
 from doorward.base.errors import Conflict, DoorwardError, Unavailable
-from doorward.gateway.reports import NOTES_PENDING_MAX, REFUSED_NOTES_MAX, SessionReports
+from doorward.gateway.reports import LINGER_SECONDS, NOTES_PENDING_MAX, REFUSED_NOTES_MAX, SessionReports
 from doorward.net.supervise import Tasks
 
 STARTED = SessionStarted("SHA256:x", "certificate")
@@ -62,26 +62,59 @@ async def test_what_the_authority_refuses_is_not_sent_again() -> None:
     class Refusing(FakeControlPlane):
         calls = 0
 
-        async def session_started(self, session_id: str, started: SessionStarted) -> None:
+        async def report_session(self, session_id: str, report: SessionReport) -> None:
             self.calls += 1
-            raise Conflict("it is over")
+            if report.notes:
+                raise Conflict("it is over")
+            await super().report_session(session_id, report)
 
     plane = Refusing()
     async with Tasks(_fail) as tasks:
         reports = SessionReports("one", plane, tasks, lambda: None)
         reports.started(STARTED)
+        reports.note(note())
         reports.ended(ended())
         await settled(tasks)
-    assert (plane.calls, plane.end_reason("one")) == (1, "closed")
+    assert (plane.calls, plane.end_reason("one")) == (2, "closed")
+    assert plane.notes == {}
+
+
+async def test_a_short_session_is_told_in_one_call() -> None:
+    class Counting(FakeControlPlane):
+        calls = 0
+
+        async def report_session(self, session_id: str, report: SessionReport) -> None:
+            self.calls += 1
+            await super().report_session(session_id, report)
+
+    plane = Counting()
+    async with Tasks(_fail) as tasks:
+        reports = SessionReports("one", plane, tasks, lambda: None)
+        reports.started(STARTED)
+        for number in range(3):
+            await asyncio.sleep(LINGER_SECONDS / 10)
+            reports.note(note(number))
+        reports.ended(ended())
+        await settled(tasks)
+    assert (plane.calls, len(plane.notes["one"]), plane.end_reason("one")) == (1, 3, "closed")
+
+
+async def test_a_long_session_is_told_of_while_it_lives() -> None:
+    plane = FakeControlPlane()
+    async with Tasks(_fail) as tasks:
+        reports = SessionReports("one", plane, tasks, lambda: None)
+        reports.started(STARTED)
+        reports.note(note())
+        await settled(tasks)
+    assert (plane.started, plane.notes, plane.ended) == ({"one": STARTED}, {"one": [note()]}, {})
 
 
 async def test_many_notes_go_in_batches_that_may_be_sent() -> None:
     sizes: list[int] = []
 
     class Counting(FakeControlPlane):
-        async def session_notes(self, session_id: str, notes: object) -> None:
-            assert isinstance(notes, list)
-            sizes.append(len(notes))
+        async def report_session(self, session_id: str, report: SessionReport) -> None:
+            sizes.append(len(report.notes))
 
     async with Tasks(_fail) as tasks:
         reports = SessionReports("one", Counting(), tasks, lambda: None)

@@ -24,6 +24,7 @@ from doorward.api.bodies.gateway_calls import (
     SealRecording,
     SessionEnded,
     SessionPlan,
+    SessionReport,
     SessionStarted,
     WatchMessage,
 )
@@ -283,18 +284,15 @@ class FakeControlPlane:
         self.plans.append(plan)
         return plan
 
-    async def session_started(self, session_id: str, started: SessionStarted) -> None:
+    async def report_session(self, session_id: str, report: SessionReport) -> None:
         self._present()
-        self.started[session_id] = started
-
-    async def session_notes(self, session_id: str, notes: Sequence[Note]) -> None:
-        self._present()
-        await asyncio.sleep(self.notes_seconds)
-        self.notes.setdefault(session_id, []).extend(notes)
-
-    async def session_ended(self, session_id: str, ended: SessionEnded) -> None:
-        self._present()
-        self.ended.setdefault(session_id, []).append(ended)
+        if report.started is not None:
+            self.started[session_id] = report.started
+        if report.notes:
+            await asyncio.sleep(self.notes_seconds)
+            self.notes.setdefault(session_id, []).extend(report.notes)
+        if report.ended is not None:
+            self.ended.setdefault(session_id, []).append(report.ended)
 
     async def renew_lease(self, live: Sequence[str]) -> Lease:
         self._present()

@@ -1,14 +1,16 @@
 """Tells the authority what became of a session: started, noted, ended; in that order, each until it was taken.
 
 The end is reported exactly once on every path. While the authority is away, reports wait in memory and are tried again;
-notes that would pile up beyond a limit end their session instead of going missing.
+notes that would pile up beyond a limit end their session instead of going missing. A report waits a moment for what
+follows, since most sessions are short and a call costs more than what it says.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Callable
 from typing import Final
 
-from doorward.api.bodies.gateway_calls import NOTES_MAX, Note, SessionEnded, SessionStarted
+from doorward.api.bodies.gateway_calls import NOTES_MAX, Note, SessionEnded, SessionReport, SessionStarted
 from doorward.base.errors import DoorwardError, Unavailable
 from doorward.gateway.ports import ControlPlane
 from doorward.net.supervise import Tasks
@@ -16,6 +18,8 @@ from doorward.net.supervise import Tasks
 NOTES_PENDING_MAX: Final = 2048
 NOTES_PRESSED: Final = 512
 """With so many notes pending, whoever can cause any number of them is made to wait."""
+LINGER_SECONDS: Final = 0.1
+"""How long a report waits for the next one; an end waits for nothing."""
 RETRY_SECONDS_MIN: Final = 0.2
 RETRY_SECONDS_MAX: Final = 15.0
 REFUSED_NOTES_MAX: Final = 64
@@ -39,6 +43,7 @@ class SessionReports:
         self._is_sending = False
         self._refusals = 0
         self._has_room = asyncio.Event()
+        self._is_due = asyncio.Event()
 
     @property
     def is_pressed(self) -> bool:
@@ -85,6 +90,8 @@ class SessionReports:
             self._send()
 
     def _send(self) -> None:
+        if self._ended is not None or len(self._notes) >= NOTES_MAX:
+            self._is_due.set()
         if not self._is_sending:
             self._is_sending = True
             self._tasks.spawn(self._run(), f"report session {self._session_id}")
@@ -92,32 +99,39 @@ class SessionReports:
     async def _run(self) -> None:
         try:
             while self._started is not None or self._notes or self._ended is not None:
+                await self._linger()
                 await self._next()
         finally:
             self._is_sending = False
 
-    async def _next(self) -> None:
-        if self._started is not None:
-            started, self._started = self._started, None
-            await self._deliver(lambda: self._control_plane.session_started(self._session_id, started))
-        elif self._notes:
-            batch, self._notes = self._notes[:NOTES_MAX], self._notes[NOTES_MAX:]
-            await self._deliver(lambda: self._control_plane.session_notes(self._session_id, batch))
-            if not self.is_pressed:
-                self._has_room.set()
-        elif self._ended is not None:
-            ended, self._ended = self._ended, None
-            await self._deliver(lambda: self._control_plane.session_ended(self._session_id, ended))
+    async def _linger(self) -> None:
+        if self._ended is None and len(self._notes) < NOTES_MAX:
+            self._is_due.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LINGER_SECONDS):
+                    await self._is_due.wait()
 
-    async def _deliver(self, call: Callable[[], Awaitable[None]]) -> None:
+    async def _next(self) -> None:
+        started, self._started = self._started, None
+        notes, self._notes = self._notes[:NOTES_MAX], self._notes[NOTES_MAX:]
+        ended = None
+        if not self._notes:  # the end comes with the last of what is noted
+            ended, self._ended = self._ended, None
+        if not await self._deliver(SessionReport(started, notes, ended)) and notes and ended is not None:
+            await self._deliver(SessionReport(ended=ended))  # whatever was wrong with the notes, it is over
+        if not self.is_pressed:
+            self._has_room.set()
+
+    async def _deliver(self, report: SessionReport) -> bool:
+        """Until the authority has taken it (True), or has spoken: it knows better than we what is left of a session."""
         wait_seconds = RETRY_SECONDS_MIN
         while True:
             try:
-                await call()
+                await self._control_plane.report_session(self._session_id, report)
             except Unavailable:
                 await asyncio.sleep(wait_seconds)
                 wait_seconds = min(wait_seconds * 2, RETRY_SECONDS_MAX)
             except DoorwardError:
-                return  # the authority has spoken: it knows better than we what is left of this session
+                return False
             else:
-                return
+                return True

@@ -22,6 +22,7 @@ from doorward.api.bodies.gateway_calls import (
     Proof,
     SealRecording,
     SessionEnded,
+    SessionReport,
     SessionStarted,
     WatchMessage,
 )
@@ -102,17 +103,14 @@ def test_it_is_a_control_plane() -> None:
 async def test_every_call_has_its_path_and_its_body(server: Server, client: HttpControlPlane) -> None:
     server.answer(Lease(10.0, 3, ["x"]))
     assert await client.renew_lease([SESSION]) == Lease(10.0, 3, ["x"])
-    await client.session_started(SESSION, SessionStarted("SHA256:x", "key"))
-    await client.session_notes(SESSION, [Note("stream.opened", {"kind": "shell"})])
-    await client.session_ended(SESSION, SessionEnded("closed", "output", 1, 2))
+    started, notes = SessionStarted("SHA256:x", "key"), [Note("stream.opened", {"kind": "shell"})]
+    await client.report_session(SESSION, SessionReport(started, notes, SessionEnded("closed", "output", 1, 2)))
     server.answer({"size_bytes": 7})
     assert await client.append_recording(SESSION, 4, b"\0\xff\n") == 7
     await client.seal_recording(SESSION, SealRecording({}, 7, bytes(32)))
     assert [(method, target) for method, target, _ in server.asked] == [
         ("POST", "/v1/gateway/lease"),
-        ("POST", f"/v1/gateway/sessions/{SESSION}/started"),
-        ("POST", f"/v1/gateway/sessions/{SESSION}/notes"),
-        ("POST", f"/v1/gateway/sessions/{SESSION}/ended"),
+        ("POST", f"/v1/gateway/sessions/{SESSION}/report"),
         ("PUT", f"/v1/gateway/recordings/{SESSION}?offset=4"),
         ("POST", f"/v1/gateway/recordings/{SESSION}/seal"),
     ]
@@ -177,9 +175,9 @@ async def test_a_certificate_for_another_name_is_not_believed(server: Server) ->
 
 async def test_a_session_id_that_is_none_never_becomes_a_path(server: Server, client: HttpControlPlane) -> None:
     with pytest.raises(Invalid):
-        await client.session_ended("..", SessionEnded("closed", "none", 0, 0))
-    await client.session_ended("a/../../x?y", SessionEnded("closed", "none", 0, 0))
-    assert server.asked[0][1] == "/v1/gateway/sessions/a%2F..%2F..%2Fx%3Fy/ended"
+        await client.report_session("..", SessionReport())
+    await client.report_session("a/../../x?y", SessionReport())
+    assert server.asked[0][1] == "/v1/gateway/sessions/a%2F..%2F..%2Fx%3Fy/report"
 
 
 async def test_the_watch_stream_is_read_line_by_line(server: Server, client: HttpControlPlane) -> None:

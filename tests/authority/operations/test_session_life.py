@@ -7,13 +7,11 @@ import pytest
 from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
 from tests.support.proofs import open_as
 
-from doorward.api.bodies.gateway_calls import Note, SessionEnded, SessionNotes, SessionPlan, SessionStarted
+from doorward.api.bodies.gateway_calls import Note, SessionEnded, SessionPlan, SessionReport, SessionStarted
 from doorward.authority.operations.session_life import (
     FACTS_MAX,
     bounded_facts,
-    session_ended,
-    session_notes,
-    session_started,
+    report_session,
 )
 from doorward.authority.operations.sessions import get_session, list_sessions
 from doorward.authority.rights import NoRight
@@ -40,7 +38,7 @@ async def plan(lab: AuthorityLab, bob: LabSignIn) -> SessionPlan:
 
 
 async def test_started_session_is_active_with_what_the_node_showed(lab: AuthorityLab, plan: SessionPlan) -> None:
-    await session_started(lab.services, lab.gateway, plan.session_id, STARTED)
+    await report_session(lab.services, lab.gateway, plan.session_id, SessionReport(started=STARTED))
     row = await lab.session(plan.session_id)
     assert (row.state, row.started) == (SessionState.ACTIVE, lab.clock.now())
     assert row.facts["host_key"] == "SHA256:abc"
@@ -48,21 +46,35 @@ async def test_started_session_is_active_with_what_the_node_showed(lab: Authorit
 
 
 async def test_session_starts_once_and_not_after_a_cut(lab: AuthorityLab, bob: LabSignIn, plan: SessionPlan) -> None:
-    await session_started(lab.services, lab.gateway, plan.session_id, STARTED)
-    with pytest.raises(Conflict):
-        await session_started(lab.services, lab.gateway, plan.session_id, STARTED)
+    await report_session(lab.services, lab.gateway, plan.session_id, SessionReport(started=STARTED))
+    await report_session(lab.services, lab.gateway, plan.session_id, SessionReport(started=STARTED))
+    assert len(await lab.events("session.started")) == 1
     other = await open_as(lab, bob, WHERE)
     ada = await lab.signed_in("ada", "admin")
     await lab.apply(ada, "kind: lock\nversion: v1\nmetadata: {name: stop}\nspec: {target: {user: bob}}\n")
-    with pytest.raises(Conflict):
-        await session_started(lab.services, lab.gateway, other.session_id, STARTED)
+    await report_session(lab.services, lab.gateway, other.session_id, SessionReport(started=STARTED))
+    assert (await lab.session(other.session_id)).state is SessionState.ENDING
+    assert len(await lab.events("session.started")) == 1
+
+
+async def test_whole_session_can_be_told_at_once(lab: AuthorityLab, plan: SessionPlan) -> None:
+    await report_session(lab.services, lab.gateway, plan.session_id, SessionReport(STARTED, [OPENED], ENDED))
+    row = await lab.session(plan.session_id)
+    assert (row.state, row.facts["host_key"], row.facts["recording_partial"]) == (
+        SessionState.ENDED,
+        "SHA256:abc",
+        True,
+    )
+    assert [len(await lab.events(name)) for name in ("session.started", "stream.opened", "session.ended")] == [1, 1, 1]
 
 
 async def test_end_is_stored_with_its_facts_once(lab: AuthorityLab, plan: SessionPlan) -> None:
-    await session_started(lab.services, lab.gateway, plan.session_id, STARTED)
-    await session_ended(lab.services, lab.gateway, plan.session_id, ENDED)
+    await report_session(lab.services, lab.gateway, plan.session_id, SessionReport(started=STARTED))
+    report = SessionReport(ended=ENDED)
+    await report_session(lab.services, lab.gateway, plan.session_id, report)
     later = SessionEnded("protocol_error", "none", 0, 0)
-    await session_ended(lab.services, lab.gateway, plan.session_id, later)
+    report = SessionReport(ended=later)
+    await report_session(lab.services, lab.gateway, plan.session_id, report)
     row = await lab.session(plan.session_id)
     assert (row.state, row.end_reason, row.level_achieved) == (SessionState.ENDED, EndReason.CLOSED, "output")
     assert (row.bytes_in, row.bytes_out, row.facts["recording_partial"]) == (12, 34, True)
@@ -72,7 +84,8 @@ async def test_end_is_stored_with_its_facts_once(lab: AuthorityLab, plan: Sessio
 async def test_reason_of_the_cut_stands_whatever_the_gateway_says(lab: AuthorityLab, plan: SessionPlan) -> None:
     ada = await lab.signed_in("ada", "admin")
     await lab.apply(ada, "kind: lock\nversion: v1\nmetadata: {name: stop}\nspec: {target: {user: bob}}\n")
-    await session_ended(lab.services, lab.gateway, plan.session_id, ENDED)
+    report = SessionReport(ended=ENDED)
+    await report_session(lab.services, lab.gateway, plan.session_id, report)
     assert (await lab.session(plan.session_id)).end_reason is EndReason.LOCKED
     assert (await lab.events("session.ended"))[0].fields["reason"] == "locked"
 
@@ -81,7 +94,9 @@ async def test_reason_of_the_cut_stands_whatever_the_gateway_says(lab: Authority
 async def test_reason_of_ours_without_a_cut_of_ours_is_not_believed(
     lab: AuthorityLab, plan: SessionPlan, reason: str
 ) -> None:
-    await session_ended(lab.services, lab.gateway, plan.session_id, SessionEnded(reason, "output", 0, 0))
+    await report_session(
+        lab.services, lab.gateway, plan.session_id, SessionReport(ended=SessionEnded(reason, "output", 0, 0))
+    )
     assert (await lab.session(plan.session_id)).end_reason is EndReason.CLOSED
     assert (await lab.events("session.ended"))[0].fields["reason"] == "closed"
 
@@ -89,7 +104,9 @@ async def test_reason_of_ours_without_a_cut_of_ours_is_not_believed(
 async def test_end_does_not_change_what_is_known_already(lab: AuthorityLab, plan: SessionPlan) -> None:
     before = (await lab.session(plan.session_id)).facts
     lies = {"signed_in_from": "203.0.113.9", "session_key": "00", "presumed": True, "streams": 1}
-    await session_ended(lab.services, lab.gateway, plan.session_id, SessionEnded("closed", "output", 0, 0, lies))
+    await report_session(
+        lab.services, lab.gateway, plan.session_id, SessionReport(ended=SessionEnded("closed", "output", 0, 0, lies))
+    )
     assert (await lab.session(plan.session_id)).facts == {**before, "streams": 1}
 
 
@@ -98,7 +115,9 @@ async def test_level_is_never_above_what_was_asked_for(
     lab: AuthorityLab, plan: SessionPlan, said: str, stored: str
 ) -> None:
     assert (await lab.session(plan.session_id)).level_asked == "output"
-    await session_ended(lab.services, lab.gateway, plan.session_id, SessionEnded("closed", said, 0, 0))
+    await report_session(
+        lab.services, lab.gateway, plan.session_id, SessionReport(ended=SessionEnded("closed", said, 0, 0))
+    )
     assert (await lab.session(plan.session_id)).level_achieved == stored
     assert (await lab.events("session.ended"))[0].fields["level_achieved"] == stored
 
@@ -106,7 +125,9 @@ async def test_level_is_never_above_what_was_asked_for(
 @pytest.mark.parametrize("reason", ["", "finished", "CLOSED", "locked "])
 async def test_reason_outside_the_list_is_refused(lab: AuthorityLab, plan: SessionPlan, reason: str) -> None:
     with pytest.raises(Invalid):
-        await session_ended(lab.services, lab.gateway, plan.session_id, SessionEnded(reason, "output", 0, 0))
+        await report_session(
+            lab.services, lab.gateway, plan.session_id, SessionReport(ended=SessionEnded(reason, "output", 0, 0))
+        )
     assert (await lab.session(plan.session_id)).state is SessionState.OPENING
 
 
@@ -115,9 +136,9 @@ async def test_another_gateways_session_is_as_missing_as_none(lab: AuthorityLab,
     answers = set()
     for session_id in (plan.session_id, "a" * 26):
         for call in (
-            session_started(lab.services, other, session_id, STARTED),
-            session_notes(lab.services, other, session_id, SessionNotes([OPENED])),
-            session_ended(lab.services, other, session_id, ENDED),
+            report_session(lab.services, other, session_id, SessionReport(started=STARTED)),
+            report_session(lab.services, other, session_id, SessionReport(notes=[OPENED])),
+            report_session(lab.services, other, session_id, SessionReport(ended=ENDED)),
         ):
             with pytest.raises(Missing) as caught:
                 await call
@@ -129,12 +150,13 @@ async def test_another_gateways_session_is_as_missing_as_none(lab: AuthorityLab,
 @pytest.mark.parametrize("session_id", ["", "..", "a" * 27, "A" * 26, "a" * 25 + "/"])
 async def test_what_is_no_id_is_refused(lab: AuthorityLab, session_id: str) -> None:
     with pytest.raises(Invalid):
-        await session_ended(lab.services, lab.gateway, session_id, ENDED)
+        await report_session(lab.services, lab.gateway, session_id, SessionReport(ended=ENDED))
 
 
 class TestNotes:
     async def test_are_events_of_their_session(self, lab: AuthorityLab, plan: SessionPlan) -> None:
-        await session_notes(lab.services, lab.gateway, plan.session_id, SessionNotes([OPENED, OPENED]))
+        report = SessionReport(notes=[OPENED, OPENED])
+        await report_session(lab.services, lab.gateway, plan.session_id, report)
         noted = await lab.events("stream.opened")
         assert [one.fields["command"] for one in noted] == ["id", "id"]
         assert {one.subjects["session"] for one in noted} == {plan.session_id}
@@ -145,7 +167,9 @@ class TestNotes:
         ours = [one.name for one in EVENT_TYPES if not one.from_gateway]
         for name in (*ours, "session.started", "session.ended", "no.such_type", ""):
             with pytest.raises(Invalid):
-                await session_notes(lab.services, lab.gateway, plan.session_id, SessionNotes([OPENED, Note(name, {})]))
+                await report_session(
+                    lab.services, lab.gateway, plan.session_id, SessionReport(notes=[OPENED, Note(name, {})])
+                )
         assert await lab.log_size() == before
 
     @pytest.mark.parametrize(
@@ -162,15 +186,17 @@ class TestNotes:
         self, lab: AuthorityLab, plan: SessionPlan, fields: dict[str, Any]
     ) -> None:
         before = await lab.log_size()
-        notes = SessionNotes([OPENED, Note("stream.opened", fields)])
+        report = SessionReport(STARTED, [OPENED, Note("stream.opened", fields)], ENDED)
         with pytest.raises(Invalid):
-            await session_notes(lab.services, lab.gateway, plan.session_id, notes)
+            await report_session(lab.services, lab.gateway, plan.session_id, report)
         assert await lab.log_size() == before
+        assert (await lab.session(plan.session_id)).state is SessionState.OPENING
 
     async def test_of_an_ended_session_are_refused(self, lab: AuthorityLab, plan: SessionPlan) -> None:
         await lab.end(plan.session_id)
         with pytest.raises(Conflict):
-            await session_notes(lab.services, lab.gateway, plan.session_id, SessionNotes([OPENED]))
+            report = SessionReport(notes=[OPENED])
+            await report_session(lab.services, lab.gateway, plan.session_id, report)
 
 
 @pytest.mark.parametrize(

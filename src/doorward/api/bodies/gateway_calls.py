@@ -12,6 +12,8 @@ from msgspec import Meta
 SIGNED_BYTES_MAX: Final = 65_536
 NOTES_MAX: Final = 256
 NAMES_MAX: Final = 64
+CONTENT_BYTES_MAX: Final = 65_536
+"""The largest recording that comes together with its seal."""
 COUNT_MAX: Final = 2**53 - 1  # what JSON numbers carry exactly, and the log
 
 Text = Annotated[str, Meta(max_length=255)]
@@ -109,12 +111,6 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: dict[str, Any]
 
 
-class SessionNotes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A batch of notes, in order."""
-
-    notes: Annotated[list[Note], Meta(max_length=NOTES_MAX)]
-
-
 class SessionEnded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """It is over. `reason` is one of the closed end reasons; `level_achieved` is a fact about the recording."""
 
@@ -123,6 +119,17 @@ class SessionEnded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bytes_in: Count
     bytes_out: Count
     facts: dict[str, Any] = {}
+
+
+class SessionReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What became of a session since the last report, in this order: it started, what happened inside, it ended.
+
+    One call for all three, since most sessions are short: a call costs both sides more than what it says.
+    """
+
+    started: SessionStarted | None = None
+    notes: Annotated[list[Note], Meta(max_length=NOTES_MAX)] = []
+    ended: SessionEnded | None = None
 
 
 class MintFaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -193,11 +200,15 @@ class RecordingSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SealRecording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The recording is whole: its manifest (canonical JSON), size and SHA-256."""
+    """The recording is whole: its manifest (canonical JSON), size and SHA-256.
+
+    `content` is the whole of a small recording, so that one call suffices; absent when its bytes were sent before.
+    """
 
     manifest: dict[str, Any]
     size_bytes: Count
     digest: Annotated[bytes, Meta(max_length=32, min_length=32)]
+    content: Annotated[bytes, Meta(max_length=CONTENT_BYTES_MAX)] | None = None
 
 
 class RenewIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,7 +20,6 @@ from doorward.api.bodies.gateway_calls import (
     Jump,
     Lease,
     MintFaces,
-    Note,
     OpenJump,
     OpenSession,
     RecordingSize,
@@ -28,10 +27,8 @@ from doorward.api.bodies.gateway_calls import (
     RenewIdentity,
     RenewLease,
     SealRecording,
-    SessionEnded,
-    SessionNotes,
     SessionPlan,
-    SessionStarted,
+    SessionReport,
     WatchMessage,
 )
 from doorward.api.client.exchange import CONNECT_SECONDS, Exchange
@@ -97,17 +94,9 @@ class HttpControlPlane:
         """Whose connection a jump is."""
         return await self._ask("POST", "/jumps", wanted, Jump)
 
-    async def session_started(self, session_id: str, started: SessionStarted) -> None:
-        """The node let us in."""
-        await self._tell(_place("/sessions/{session_id}/started", session_id), started)
-
-    async def session_notes(self, session_id: str, notes: Sequence[Note]) -> None:
-        """Audit events of a session."""
-        await self._tell(_place("/sessions/{session_id}/notes", session_id), SessionNotes(list(notes)))
-
-    async def session_ended(self, session_id: str, ended: SessionEnded) -> None:
-        """A session is over."""
-        await self._tell(_place("/sessions/{session_id}/ended", session_id), ended)
+    async def report_session(self, session_id: str, report: SessionReport) -> None:
+        """What became of a session."""
+        await self._tell(_place("/sessions/{session_id}/report", session_id), report)
 
     async def renew_lease(self, live: Sequence[str]) -> Lease:
         """We are here, and these sessions live here."""

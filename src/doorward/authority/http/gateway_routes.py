@@ -23,10 +23,8 @@ from doorward.api.bodies.gateway_calls import (
     RenewIdentity,
     RenewLease,
     SealRecording,
-    SessionEnded,
-    SessionNotes,
     SessionPlan,
-    SessionStarted,
+    SessionReport,
 )
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.http.access import ACCESS, CALLER_KEY, Access
@@ -60,14 +58,6 @@ def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:
     async def mint_faces(request: AnyRequest, data: JSONBody[MintFaces]) -> Faces:
         return await faces.mint_faces(services, gateway_of(request), data)
 
-    @post("/v1/gateway/sessions", opt=_OPT, status_code=HTTP_200_OK)
-    async def open_one(request: AnyRequest, data: JSONBody[OpenSession]) -> SessionPlan:
-        return await open_session.open_session(services, gateway_of(request), data)
-
-    @post("/v1/gateway/jumps", opt=_OPT, status_code=HTTP_200_OK)
-    async def open_jump(request: AnyRequest, data: JSONBody[OpenJump]) -> Jump:
-        return await jumps.open_jump(services, gateway_of(request), data)
-
     @post("/v1/gateway/lease", opt=_OPT, status_code=HTTP_200_OK)
     async def lease(request: AnyRequest, data: JSONBody[RenewLease]) -> Lease:
         return await contact.renew_lease(services, gateway_of(request), data)
@@ -90,29 +80,27 @@ def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:
         renew_identity,
         trust,
         mint_faces,
-        open_one,
-        open_jump,
-        *_session_life_routes(services),
+        *_session_routes(services),
         lease,
         watch,
         *_recording_routes(services),
     ]
 
 
-def _session_life_routes(services: Services) -> Sequence[HTTPRouteHandler]:
-    @post("/v1/gateway/sessions/{session_id:str}/started", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
-    async def started(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SessionStarted]) -> None:
-        await session_life.session_started(services, gateway_of(request), session_id, data)
+def _session_routes(services: Services) -> Sequence[HTTPRouteHandler]:
+    @post("/v1/gateway/sessions", opt=_OPT, status_code=HTTP_200_OK)
+    async def open_one(request: AnyRequest, data: JSONBody[OpenSession]) -> SessionPlan:
+        return await open_session.open_session(services, gateway_of(request), data)
 
-    @post("/v1/gateway/sessions/{session_id:str}/notes", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
-    async def notes(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SessionNotes]) -> None:
-        await session_life.session_notes(services, gateway_of(request), session_id, data)
+    @post("/v1/gateway/jumps", opt=_OPT, status_code=HTTP_200_OK)
+    async def open_jump(request: AnyRequest, data: JSONBody[OpenJump]) -> Jump:
+        return await jumps.open_jump(services, gateway_of(request), data)
 
-    @post("/v1/gateway/sessions/{session_id:str}/ended", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
-    async def ended(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SessionEnded]) -> None:
-        await session_life.session_ended(services, gateway_of(request), session_id, data)
+    @post("/v1/gateway/sessions/{session_id:str}/report", opt=_OPT, status_code=HTTP_204_NO_CONTENT)
+    async def report_session(request: AnyRequest, session_id: FromPath[str], data: JSONBody[SessionReport]) -> None:
+        await session_life.report_session(services, gateway_of(request), session_id, data)
 
-    return [started, notes, ended]
+    return [open_one, open_jump, report_session]
 
 
 def _recording_routes(services: Services) -> Sequence[HTTPRouteHandler]:

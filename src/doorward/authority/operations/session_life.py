@@ -3,9 +3,10 @@
 A gateway may speak of its own sessions only, and only in the types of event that the catalogue opens to gateways.
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
-from doorward.api.bodies.gateway_calls import SessionEnded, SessionNotes, SessionStarted
+from doorward.api.bodies.gateway_calls import Note, SessionEnded, SessionReport, SessionStarted
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.gateway_limits import Work
 from doorward.authority.noting import note
@@ -23,7 +24,7 @@ from doorward.domain.sessions.states import EndReason, SessionState
 
 FACT_TEXT_MAX: Final = 512
 FACTS_MAX: Final = 32
-# Started and ended have calls of their own, which move the state; as mere notes they would say what is not so.
+# Started and ended stand apart in a report, and move the state; as mere notes they would say what is not so.
 _NOT_AS_NOTES: Final = frozenset({SESSION_STARTED.name, SESSION_ENDED.name})
 
 _OURS: Final = frozenset(
@@ -71,87 +72,82 @@ def bounded_facts(facts: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-async def session_started(services: Services, caller: GatewayCaller, session_id: str, said: SessionStarted) -> None:
-    """Opening → active."""
+async def report_session(services: Services, caller: GatewayCaller, session_id: str, said: SessionReport) -> None:
+    """Opening → active, audit events from inside, any live state → ended; all of it or nothing.
 
-    def work(tx: Transaction) -> None:
-        session = own_session(tx, caller, session_id)
-        facts = {
-            **session.facts,
-            "host_key": said.host_key_fingerprint,
-            "host_verified_by": said.host_verified_by,
-            "upstream_version": said.upstream_version[:FACT_TEXT_MAX],
-        }
-        if not tx.sessions.start(session.id, tx.now, facts):
-            raise Conflict(f"starting a session: it is {session.state}")
-        note(
-            tx,
-            SESSION_STARTED,
-            Actor.gateway(caller.gateway_id),
-            {"node_key": said.host_key_fingerprint},
-            subjects_of(session),
-        )
-
-    await services.store.write(work)
-
-
-async def session_notes(services: Services, caller: GatewayCaller, session_id: str, said: SessionNotes) -> None:
-    """Audit events from inside a session."""
+    Said twice, start and end change nothing the second time: a gateway that did not hear our answer says it again.
+    """
+    reason = None if said.ended is None else _reported_reason(said.ended)
     await pace(services, caller, Work.NOTES, max(1, len(said.notes)))
 
     def work(tx: Transaction) -> None:
         session = own_session(tx, caller, session_id)
-        if session.state is SessionState.ENDED:
+        if said.notes and session.state is SessionState.ENDED:
             raise Conflict("noting what happened in a session: it has ended")
+        if said.started is not None:
+            session = _start(tx, caller, session, said.started)
         for one in said.notes:
-            known = BY_NAME.get(one.type)
-            if known is None or not known.from_gateway or known.name in _NOT_AS_NOTES:
-                raise Invalid("noting what happened in a session: a gateway does not report events of that type")
-            note(tx, known, Actor.gateway(caller.gateway_id), one.fields, subjects_of(session))
+            _note(tx, caller, session, one)
+        if said.ended is not None and reason is not None:
+            _end(tx, caller, session, said.ended, reason)
 
     await services.store.write(work)
+    if said.ended is not None:
+        services.bell.ring()
 
 
-async def session_ended(services: Services, caller: GatewayCaller, session_id: str, said: SessionEnded) -> None:
-    """Any live state → ended, once; told twice, the second changes nothing."""
+def _reported_reason(ended: SessionEnded) -> EndReason:
     try:
-        reason = EndReason(said.reason)
+        reason = EndReason(ended.reason)
     except ValueError as error:
         raise Invalid("ending a session: the reason is not one of the closed list") from error
-    facts = bounded_facts(said.facts)
-    reason = EndReason.CLOSED if reason in _OURS else reason
+    bounded_facts(ended.facts)
+    return EndReason.CLOSED if reason in _OURS else reason
 
-    def work(tx: Transaction) -> None:
-        session = own_session(tx, caller, session_id)
-        level = _level(tx, session, said.level_achieved)
-        added = {name: value for name, value in facts.items() if name not in _OUR_FACTS}
-        ended = tx.sessions.end(
-            session.id,
-            reason,
-            tx.now,
-            level_achieved=level,
-            bytes_in=said.bytes_in,
-            bytes_out=said.bytes_out,
-            facts={**added, **session.facts},
-        )
-        if not ended:
-            return
-        note(
-            tx,
-            SESSION_ENDED,
-            Actor.gateway(caller.gateway_id),
-            {
-                "reason": str(session.end_reason or reason),
-                "level_achieved": level,
-                "how": "reported",
-                "bytes_in": said.bytes_in,
-                "bytes_out": said.bytes_out,
-            },
-            subjects_of(session),
-        )
 
-    await services.store.write(work)
-    services.bell.ring()
+def _start(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said: SessionStarted) -> SessionRecord:
+    facts = {
+        **session.facts,
+        "host_key": said.host_key_fingerprint,
+        "host_verified_by": said.host_verified_by,
+        "upstream_version": said.upstream_version[:FACT_TEXT_MAX],
+    }
+    if not tx.sessions.start(session.id, tx.now, facts):
+        return session  # started before, or cut while it was opening: what the cut ordered stands
+    fields = {"node_key": said.host_key_fingerprint}
+    note(tx, SESSION_STARTED, Actor.gateway(caller.gateway_id), fields, subjects_of(session))
+    return replace(session, facts=facts)
+
+
+def _note(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said: Note) -> None:
+    known = BY_NAME.get(said.type)
+    if known is None or not known.from_gateway or known.name in _NOT_AS_NOTES:
+        raise Invalid("noting what happened in a session: a gateway does not report events of that type")
+    note(tx, known, Actor.gateway(caller.gateway_id), said.fields, subjects_of(session))
+
+
+def _end(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said: SessionEnded, reason: EndReason) -> None:
+    level = _level(tx, session, said.level_achieved)
+    added = {name: value for name, value in said.facts.items() if name not in _OUR_FACTS}
+    ended = tx.sessions.end(
+        session.id,
+        reason,
+        tx.now,
+        level_achieved=level,
+        bytes_in=said.bytes_in,
+        bytes_out=said.bytes_out,
+        facts={**added, **session.facts},
+    )
+    if not ended:
+        return
+    fields = {
+        "reason": str(session.end_reason or reason),
+        "level_achieved": level,
+        "how": "reported",
+        "bytes_in": said.bytes_in,
+        "bytes_out": said.bytes_out,
+    }
+    note(tx, SESSION_ENDED, Actor.gateway(caller.gateway_id), fields, subjects_of(session))
 
 
 def _level(tx: Transaction, session: SessionRecord, said: str) -> str:
