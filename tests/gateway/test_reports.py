@@ -6,7 +6,7 @@ from tests.support.fake_control_plane import FakeControlPlane
 
 from doorward.api.bodies.gateway_calls import NOTES_MAX, Note, SessionEnded, SessionReport, SessionStarted
 from doorward.base.errors import Conflict, DoorwardError, Unavailable
-from doorward.gateway.reports import LINGER_SECONDS, NOTES_PENDING_MAX, REFUSED_NOTES_MAX, SessionReports
+from doorward.gateway.reports import NOTES_PENDING_MAX, REFUSED_NOTES_MAX, SessionReports
 from doorward.net.supervise import Tasks
 
 STARTED = SessionStarted("SHA256:x", "certificate")
@@ -92,7 +92,7 @@ async def test_a_short_session_is_told_in_one_call() -> None:
         reports = SessionReports("one", plane, tasks, lambda: None)
         reports.started(STARTED)
         for number in range(3):
-            await asyncio.sleep(LINGER_SECONDS / 10)
+            await asyncio.sleep(0)
             reports.note(note(number))
         reports.ended(ended())
         await settled(tasks)

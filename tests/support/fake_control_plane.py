@@ -322,6 +322,8 @@ class FakeControlPlane:
         return len(held)
 
     async def seal_recording(self, session_id: str, sealed: SealRecording) -> None:
+        if sealed.content is not None:
+            await self.append_recording(session_id, 0, sealed.content)
         self._present()
         self.seals[session_id] = sealed
 

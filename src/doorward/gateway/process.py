@@ -74,9 +74,9 @@ class AuthoritySink:
         """Store bytes at `offset`; the size afterwards."""
         return await self._control_plane.append_recording(session_id, offset, data)
 
-    async def seal(self, session_id: str, manifest: Manifest) -> None:
-        """The recording is whole."""
-        sealed = SealRecording(_plain(manifest), manifest.size_bytes, manifest.digest_bytes)
+    async def seal(self, session_id: str, manifest: Manifest, content: bytes | None) -> None:
+        """The recording is whole, and `content` is all of it unless it was sent before."""
+        sealed = SealRecording(_plain(manifest), manifest.size_bytes, manifest.digest_bytes, content)
         await self._control_plane.seal_recording(session_id, sealed)
 
 

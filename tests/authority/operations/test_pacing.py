@@ -7,12 +7,12 @@ from tests.support.authorities import ed25519_key
 from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
 from tests.support.proofs import asking, open_as
 
-from doorward.api.bodies.gateway_calls import MintFaces, Note, OpenJump, SessionNotes
+from doorward.api.bodies.gateway_calls import MintFaces, Note, OpenJump, SessionReport
 from doorward.authority.gateway_limits import RATES, USER_OPENINGS, GatewayTooFast, UserTooFast, Work
 from doorward.authority.operations.faces import mint_faces
 from doorward.authority.operations.jumps import open_jump
 from doorward.authority.operations.recordings import append_recording
-from doorward.authority.operations.session_life import session_notes
+from doorward.authority.operations.session_life import report_session
 
 WHERE = "dwt-root@prod-web-01"
 
@@ -29,8 +29,8 @@ async def faces(lab: AuthorityLab, _: str) -> None:
 
 
 async def notes(lab: AuthorityLab, session_id: str) -> None:
-    said = SessionNotes([Note("channel.refused", {"kind": "x11", "reason": "no"})])
-    await session_notes(lab.services, lab.gateway, session_id, said)
+    said = SessionReport(notes=[Note("channel.refused", {"kind": "x11", "reason": "no"})])
+    await report_session(lab.services, lab.gateway, session_id, said)
 
 
 async def recordings(lab: AuthorityLab, session_id: str) -> None:

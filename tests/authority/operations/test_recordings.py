@@ -16,6 +16,7 @@ from doorward.authority.operations.recordings import (
 )
 from doorward.authority.rights import NoRight
 from doorward.base.errors import Conflict, Invalid, Missing
+from doorward.base.ids import SessionId
 from doorward.domain.recording.digest import TreeDigest
 
 WHERE = "dwt-root@prod-web-01"
@@ -51,6 +52,20 @@ async def seal(lab: AuthorityLab, session: str, data: bytes, **changes: Any) -> 
 async def sealed(lab: AuthorityLab, session: str, data: bytes = b"what was seen") -> None:
     await append(lab, session, 0, data)
     await seal(lab, session, data)
+
+
+async def test_small_recording_comes_whole_with_its_seal(lab: AuthorityLab, session: str) -> None:
+    data = b"what was seen"
+    await seal(lab, session, data, content=data)
+    await seal(lab, session, data, content=data)
+    assert await lab.services.recordings.read(SessionId(session), 0, 100) == data
+    assert len(await lab.events("recording.sealed")) == 1
+
+
+async def test_seal_whose_content_is_not_what_it_says_is_refused(lab: AuthorityLab, session: str) -> None:
+    with pytest.raises(Conflict):
+        await seal(lab, session, b"what was seen", content=b"something else")
+    assert await lab.events("recording.sealed") == []
 
 
 async def read(lab: AuthorityLab, who: LabSignIn, session: str, purpose: str = "play") -> bytes:

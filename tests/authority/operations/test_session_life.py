@@ -194,8 +194,8 @@ class TestNotes:
 
     async def test_of_an_ended_session_are_refused(self, lab: AuthorityLab, plan: SessionPlan) -> None:
         await lab.end(plan.session_id)
+        report = SessionReport(notes=[OPENED])
         with pytest.raises(Conflict):
-            report = SessionReport(notes=[OPENED])
             await report_session(lab.services, lab.gateway, plan.session_id, report)
 
 

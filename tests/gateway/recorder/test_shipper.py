@@ -48,8 +48,11 @@ class FakeAuthority:
         held += data[len(held) - offset :]
         return len(held)
 
-    async def seal(self, session_id: str, manifest: Manifest) -> None:
+    async def seal(self, session_id: str, manifest: Manifest, content: bytes | None) -> None:
         self._step(session_id)
+        if content is not None:
+            held = self.held.setdefault(session_id, bytearray())
+            held += content[len(held) :]
         tree = TreeDigest()
         tree.update(self.held.get(session_id, b""))
         if tree.digest() != manifest.digest_bytes:
@@ -90,6 +93,29 @@ async def test_a_sealed_recording_is_shipped_then_forgotten() -> None:
     assert bench.authority.held[SESSION_ID] == data
     assert bench.authority.sealed[SESSION_ID] == manifest
     assert bench.disk.contents == {}
+
+
+async def test_a_small_recording_goes_in_one_call() -> None:
+    bench = Bench()
+    bench.authority.calls_until_failure = 1
+    manifest = await bench.spool.seal(bench.recording(1000), "closed")
+    data = bytes(bench.disk.contents[SESSION_ID + ".dwr"])
+    await bench.shipper.ship_sealed()
+    assert bench.authority.held[SESSION_ID] == data
+    assert bench.authority.sealed[SESSION_ID] == manifest
+    assert bench.disk.contents == {}
+
+
+async def test_of_a_small_recording_that_was_begun_live_the_rest_is_taken() -> None:
+    bench = Bench()
+    recorder = bench.recording(1000)
+    await bench.sync()
+    await bench.shipper.ship_live()
+    assert bench.authority.held[SESSION_ID]
+    await bench.spool.seal(recorder, "closed")
+    data = bytes(bench.disk.contents[SESSION_ID + ".dwr"])
+    await bench.shipper.ship_sealed()
+    assert bench.authority.held[SESSION_ID] == data
 
 
 async def test_of_a_live_recording_only_what_is_synced_is_shipped() -> None:

@@ -57,7 +57,8 @@ async def test_a_sealed_recording_verifies() -> None:
     recorder.output(stream, b"hello")
     manifest = await spool.seal(recorder, "closed")
     assert verify(disk, "closed") == b"hello"
-    assert await spool.manifest(SESSION_ID) == manifest
+    assert await spool.sealed_with_content(SESSION_ID, manifest.size_bytes) == (manifest, bytes(disk.contents[NAME]))
+    assert await spool.sealed_with_content(SESSION_ID, manifest.size_bytes - 1) == (manifest, None)
     assert await spool.sealed() == [SESSION_ID]
     assert list(spool.live()) == []
     assert disk.synced[NAME] == manifest.size_bytes
@@ -157,7 +158,7 @@ async def test_a_forgotten_recording_is_gone() -> None:
     await spool.forget(SESSION_ID)
     assert disk.contents == {}
     with pytest.raises(Missing):
-        await spool.manifest(SESSION_ID)
+        await spool.sealed_with_content(SESSION_ID, 1 << 20)
 
 
 @pytest.mark.parametrize("session_id", ["../etc/passwd", "", "a" * 25, "A" * 26, "a" * 26 + "\n"])

@@ -27,7 +27,9 @@ class Directly:
     async def append(self, session_id: str, offset: int, data: bytes) -> int:
         return await self._store.append(session_id, offset, data)
 
-    async def seal(self, session_id: str, manifest: Manifest) -> None:
+    async def seal(self, session_id: str, manifest: Manifest, content: bytes | None) -> None:
+        if content is not None:
+            await self._store.append(session_id, 0, content)
         await self._store.seal(session_id, manifest.size_bytes, manifest.digest_bytes)
 
 

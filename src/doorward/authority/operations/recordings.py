@@ -65,18 +65,26 @@ async def seal_recording(services: Services, caller: GatewayCaller, session_id: 
     """Check size and digest against what is stored, sign, close it for good; the second time changes nothing."""
     if len(json.dumps(said.manifest)) > MANIFEST_BYTES_MAX:
         raise Invalid("sealing a recording: the manifest is too long")
-    row = await services.store.read(lambda tx: tx.recordings.get(own_session(tx, caller, session_id).id))
-    if row is None:
+    if said.content is not None:
+        await pace(services, caller, Work.RECORDINGS)
+
+    def check(tx: Transaction) -> tuple[SessionRecord, RecordingRow | None]:
+        session = own_session(tx, caller, session_id)
+        return session, tx.recordings.get(session.id)
+
+    session, row = await services.store.read(check)
+    if row is None and said.content is None:
         raise Missing("sealing a recording: nothing was stored of it")
-    if row.sealed is not None:
+    if row is not None and row.sealed is not None:
         return
-    await services.recordings.seal(row.session_id, said.size_bytes, said.digest)
-    signed = await services.signer.sign_manifest(
-        session_id=row.session_id, digest=said.digest, size_bytes=said.size_bytes
-    )
+    if said.content is not None:
+        await services.recordings.append(session.id, 0, said.content)
+    await services.recordings.seal(session.id, said.size_bytes, said.digest)
+    signed = await services.signer.sign_manifest(session_id=session.id, digest=said.digest, size_bytes=said.size_bytes)
 
     def work(tx: Transaction) -> None:
         session = own_session(tx, caller, session_id)
+        _begin(tx, RecordingRow(session.id, session.opened))
         tx.recordings.grow(session.id, said.size_bytes)
         if not tx.recordings.seal(session.id, tx.now, said.digest, said.manifest, signed.signature):
             return

@@ -8,6 +8,7 @@ The caller still owes two checks: that whoever shows it holds the key, and that 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from doorward.base.clock import EPOCH, from_micros
@@ -20,6 +21,7 @@ from doorward.domain.certificates.ssh_profiles import BEFORE, LIFETIMES
 from doorward.wire.ssh.certificate import CertificateFields, CertificateType, SshCertificate
 from doorward.wire.ssh.public_key import ED25519
 
+CERTIFICATES_REMEMBERED_MAX: Final = 1024
 _SECONDS_MAX: Final = 1 << 40
 """Far beyond every calendar; larger times (OpenSSH's "forever") fail the lifetime check before they become dates."""
 
@@ -91,7 +93,7 @@ def check_face_certificate(
 def _check(certificate: SshCertificate, trusted_ca_keys: Collection[bytes], now: datetime, purpose: Purpose) -> None:
     if certificate.signature_key not in trusted_ca_keys:
         raise refusals.UntrustedAuthority("checking a certificate: its authority is not trusted for this")
-    if not verify_signature(certificate.signature_key, ED25519, certificate.signature, certificate.signed_part):
+    if not _is_signed(certificate.signature_key, certificate.signature, certificate.signed_part):
         raise refusals.BadCertificateSignature("checking a certificate: the authority's signature does not match")
     fields = certificate.fields
     expected = CertificateType.USER if purpose is Purpose.USER_SSH else CertificateType.HOST
@@ -102,6 +104,13 @@ def _check(certificate: SshCertificate, trusted_ca_keys: Collection[bytes], now:
     if fields.critical_options:
         raise refusals.UnknownCriticalOption("checking a certificate: a critical option that is not understood")
     _check_times(fields, now, purpose)
+
+
+@lru_cache(CERTIFICATES_REMEMBERED_MAX)
+def _is_signed(authority: bytes, signature: bytes, signed_part: bytes) -> bool:
+    # The same certificate is shown for each session of a sign-in, twice by most clients, and a signature that held
+    # once holds for ever: what changes (time, revocation) is asked each time.
+    return verify_signature(authority, ED25519, signature, signed_part)
 
 
 def _check_times(fields: CertificateFields, now: datetime, purpose: Purpose) -> None:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
+from doorward.api.bodies.gateway_calls import CONTENT_BYTES_MAX
 from doorward.base.clock import Clock
 from doorward.base.errors import Conflict, DoorwardError, Unavailable
 from doorward.domain.recording.manifest import Manifest
@@ -17,6 +18,7 @@ from doorward.gateway.recorder.spool import Spool
 LIVE_CHUNK_BYTES: Final = 256 * 1024
 SEALED_CHUNK_BYTES: Final = 1024 * 1024
 LIVE_BYTES_PER_ROUND: Final = 8 * 1024 * 1024  # of all live recordings together, so that sessions keep the line
+WHOLE_BYTES_MAX: Final = CONTENT_BYTES_MAX  # what goes together with its seal: most recordings are small
 ROUND_SECONDS: Final = 1.0
 BACKOFF_SECONDS_MAX: Final = 30.0
 REFUSED_SECONDS: Final = 60.0  # until what the authority did not want is offered again
@@ -29,8 +31,11 @@ class RecordingSink(Protocol):
         """Store bytes at `offset`; what is held from there on is skipped. The size afterwards; data may be empty."""
         ...
 
-    async def seal(self, session_id: str, manifest: Manifest) -> None:
-        """The recording is whole; returning means that it is verified and durable. Safe to repeat."""
+    async def seal(self, session_id: str, manifest: Manifest, content: bytes | None) -> None:
+        """The recording is whole; returning means that it is verified and durable. Safe to repeat.
+
+        `content` is all of a small one, of which any part may be held already; None when all was appended.
+        """
         ...
 
 
@@ -85,9 +90,10 @@ class Shipper:
                     self._put_off(session_id, error)
 
     async def _ship_whole(self, session_id: str) -> None:
-        manifest = await self._spool.manifest(session_id)
-        await self._ship(session_id, manifest.size_bytes, SEALED_CHUNK_BYTES, manifest.size_bytes + 1)
-        await self._sink.seal(session_id, manifest)
+        manifest, content = await self._spool.sealed_with_content(session_id, WHOLE_BYTES_MAX)
+        if content is None:
+            await self._ship(session_id, manifest.size_bytes, SEALED_CHUNK_BYTES, manifest.size_bytes + 1)
+        await self._sink.seal(session_id, manifest, content)
         await self._spool.forget(session_id)
         self._offsets.pop(session_id, None)
         self._not_before.pop(session_id, None)

@@ -125,11 +125,20 @@ class Spool:
         names = set(await _in_thread(self._files.names))
         return [session_id for session_id in _session_ids(names) if session_id + MANIFEST_SUFFIX in names]
 
-    async def manifest(self, session_id: str) -> Manifest:
-        """The manifest of a sealed recording; `Missing` when it is not sealed."""
-        name = checked_id(session_id) + MANIFEST_SUFFIX
-        data = await _in_thread(lambda: self._files.read(name, 0, MANIFEST_BYTES_MAX + 1))
-        return Manifest.parse(data)
+    async def sealed_with_content(self, session_id: str, bytes_max: int) -> tuple[Manifest, bytes | None]:
+        """The manifest of a sealed recording, and all of its bytes if those are not more than `bytes_max`.
+
+        `Missing` when it is not sealed.
+        """
+        stem = checked_id(session_id)
+
+        def read() -> tuple[Manifest, bytes | None]:
+            manifest = Manifest.parse(self._files.read(stem + MANIFEST_SUFFIX, 0, MANIFEST_BYTES_MAX + 1))
+            if manifest.size_bytes > bytes_max:
+                return manifest, None
+            return manifest, self._files.read(stem + RECORDING_SUFFIX, 0, manifest.size_bytes)
+
+        return await _in_thread(read)
 
     async def read(self, session_id: str, offset: int, length: int) -> bytes:
         """Bytes of a recording, fewer only at its end."""
@@ -138,9 +147,13 @@ class Spool:
 
     async def forget(self, session_id: str) -> None:
         """Delete a recording whose seal the authority acknowledged; safe to repeat."""
-        for suffix in (RECORDING_SUFFIX, MANIFEST_SUFFIX):  # in this order: a manifest alone is harmless
-            name = checked_id(session_id) + suffix
-            await _in_thread(lambda name=name: self._files.remove(name))  # type: ignore[misc]
+        stem = checked_id(session_id)
+
+        def remove() -> None:
+            for suffix in (RECORDING_SUFFIX, MANIFEST_SUFFIX):  # in this order: a manifest alone is harmless
+                self._files.remove(stem + suffix)
+
+        await _in_thread(remove)
         account = self._accounts.pop(session_id, None)
         if account is not None:
             self.budget.release(account)

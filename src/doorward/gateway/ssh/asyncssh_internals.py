@@ -8,7 +8,6 @@ change, so the pinned version is not raised without reading them again.
 """
 
 import asyncio
-import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from asyncssh.public_key import SSHKey, SSHKeyPair
 
 from doorward.base.terminal_text import for_terminal
 from doorward.gateway.ssh.asyncssh_channels import PACKET_BYTES, WINDOW_BYTES, ChannelEnd, RelayChannel
+from doorward.gateway.ssh.asyncssh_logging import quiet
 from doorward.gateway.ssh.asyncssh_pressure import PressedConnection
 from doorward.net import quickack
 
@@ -88,12 +88,13 @@ class _OwnedConnection(PressedConnection):
 
     owner: ConnectionOwner
     _reads_left: int = READS_ACKNOWLEDGED_AT_ONCE
-    _socket: socket.socket | None = None
+    _descriptor: int | None = None
     _is_leaving = False
     _global_requests: "deque[_GlobalRequest]"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._socket = transport.get_extra_info("socket")
+        self._descriptor = quickack.acknowledgeable(transport.get_extra_info("socket"))
+        self._logger = quiet(self._logger)
         super().connection_made(transport)
 
     def sending_blocked(self, *, blocked: bool) -> None:
@@ -104,8 +105,8 @@ class _OwnedConnection(PressedConnection):
             return
         if self._reads_left:
             self._reads_left -= 1
-            if self._socket is not None:
-                quickack.acknowledge_at_once(self._socket)
+            if self._descriptor is not None:
+                quickack.acknowledge_at_once(self._descriptor)
         # asyncssh copies all that is left of its input twice for each packet: small bites make that cheap.
         for start in range(0, len(data), BITE_BYTES):
             super().data_received(data[start : start + BITE_BYTES], datatype)
