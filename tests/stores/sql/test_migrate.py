@@ -1,19 +1,23 @@
 """The migrations make what the statements expect, once, under a lock, or refuse."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
 
 from doorward.base.clock import ManualClock, SystemClock
 from doorward.base.entropy import SeededEntropy, SystemEntropy
 from doorward.base.errors import Unavailable
+from doorward.domain.access.gateway_scope import EVERY_NODE
 from doorward.stores.sql import tables_log, tables_sessions
-from doorward.stores.sql.migrate import NewerTables, migrate
+from doorward.stores.sql.migrate import LOCATION, NewerTables, migrate
 from doorward.stores.sql.migrations import versions
 from doorward.stores.sql.postgres_store import open_postgres
 from doorward.stores.sql.sqlite_store import open_sqlite
@@ -73,3 +77,17 @@ async def test_two_that_start_together_on_postgresql_migrate_once(postgres: Any)
 async def test_a_postgresql_that_is_not_there_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         await open_postgres("postgresql://nobody@127.0.0.1:1/x", SystemClock(), SystemEntropy())
+
+
+def test_gateways_from_before_scopes_keep_what_they_could_do() -> None:
+    with create_engine("sqlite://").begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", LOCATION)
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        columns = "id, name, names, joined, x509_serial, disabled"
+        connection.exec_driver_sql(f"INSERT INTO gateways ({columns}) VALUES ('a', 'gw', '[]', 0, '0a', 0)")
+        migrate(connection)
+        scopes = connection.exec_driver_sql("SELECT scope FROM gateways").scalars().all()
+        assert [json.loads(scope) for scope in scopes] == [{key: [*values] for key, values in EVERY_NODE.items()}]
