@@ -77,6 +77,9 @@ def test_whole_file_is_read() -> None:
         ("tls: {certificate: a, key: null}", "tls"),
         ("tls: {certificate: '', key: b}", "tls"),
         ("tls: [a, b]", "tls"),
+        ("recording: 4GiB", "recording"),
+        ("recording: {session_max: 4}", "recording.session_max"),
+        ("recording: {reserve: 1GiB}", "recording"),
         ("gateways_from: [10.0.0.0/8]", "gateways_from"),
     ],
 )

@@ -1,6 +1,7 @@
 """The gateway process: it knows its own directory, its authority's address and nothing else.
 
-Its directory holds `gateway.json` (where it listens, where its authority is), its identity, and its spool.
+Its directory holds `gateway.json` (where it listens, where its authority is, how much of recordings it keeps), its
+identity, and its spool.
 """
 
 import asyncio
@@ -21,10 +22,11 @@ from doorward.base.errors import DoorwardError
 from doorward.gateway.process import RunningGateway, run_gateway
 from doorward.gateway.settings import GatewaySettings
 from doorward.main.gateway_identity import client_context, is_due, load_into, new_key, read_identity, write_identity
-from doorward.main.gateway_settings import read_settings
+from doorward.main.gateway_settings import GatewayFacts, read_settings
 from doorward.main.layout import make_private_directory
 from doorward.main.supervisor import announce_ready
 
+IDENTITY_FILE: Final = "identity"
 SERVER_NAME: Final = "gateways.doorward.internal"
 LOOK_EACH_SECONDS: Final = 3600.0
 _log = structlog.get_logger("doorward.gateway")
@@ -32,17 +34,12 @@ _log = structlog.get_logger("doorward.gateway")
 
 async def run(directory: Path) -> None:
     """Serve until a signal."""
-    listen, authority = read_settings(directory)
-    identity_file = directory / "identity"
+    facts = read_settings(directory)
+    authority = facts.authority
+    identity_file = directory / IDENTITY_FILE
     context = client_context(read_identity(identity_file), identity_file)
-    spool = directory / "spool"
-    make_private_directory(spool)
-    settings = GatewaySettings(
-        listen=tuple((one.host, one.port) for one in listen),
-        spool=spool,
-        authority=(authority.host, authority.port),
-        show_identity=lambda shown: load_into(shown, read_identity(identity_file), identity_file),
-    )
+    settings = settings_from(facts, directory)
+    make_private_directory(settings.spool)
     loop = asyncio.get_running_loop()
     async with HttpControlPlane(f"https://{authority}", context, server_name=SERVER_NAME) as control_plane:
         serving = loop.create_task(
@@ -57,6 +54,18 @@ async def run(directory: Path) -> None:
             return
         finally:
             watching.cancel()
+
+
+def settings_from(facts: GatewayFacts, directory: Path) -> GatewaySettings:
+    """What the gateway in `directory` is told."""
+    identity_file = directory / IDENTITY_FILE
+    return GatewaySettings(
+        listen=tuple((one.host, one.port) for one in facts.listen),
+        spool=directory / "spool",
+        authority=(facts.authority.host, facts.authority.port),
+        show_identity=lambda shown: load_into(shown, read_identity(identity_file), identity_file),
+        recorder=facts.recording,
+    )
 
 
 def run_here(directory: Path) -> None:

@@ -4,7 +4,6 @@ Its data directory holds what a gateway may know and nothing else: where it list
 key, and the root that it holds the authority against. The key is made here and never leaves.
 """
 
-import json
 from dataclasses import dataclass
 
 from doorward.api.bodies.administration import JoinGateway
@@ -13,8 +12,9 @@ from doorward.api.client.trust import checked_pin, fetch_pinned_root, pinned_con
 from doorward.api.client.user import UserClient
 from doorward.base.errors import Conflict
 from doorward.base.ids import GatewayId, checked_id
+from doorward.gateway.recorder.budget import RecorderLimits
 from doorward.main.gateway_identity import GatewayIdentity, new_key, write_identity
-from doorward.main.gateway_settings import SETTINGS_FILE
+from doorward.main.gateway_settings import GatewayFacts, write_facts
 from doorward.main.layout import Layout, make_private_directory
 from doorward.main.settings import Address
 
@@ -54,8 +54,7 @@ def join_gateway(layout: Layout, wanted: Joining) -> GatewayId:
         )
     gateway_id = GatewayId(checked_id(joined.gateway_id))
     make_private_directory(layout.root)
-    facts = {"listen": [str(wanted.listen)], "authority": str(wanted.authority)}
-    (layout.root / SETTINGS_FILE).write_text(json.dumps(facts), encoding="utf-8")
+    write_facts(layout.root, GatewayFacts((wanted.listen,), wanted.authority, RecorderLimits()))
     write_identity(
         layout.root / "identity",
         GatewayIdentity(gateway_id=gateway_id, key_pem=key_pem, chain_pem=joined.x509_chain_pem, root_pem=root_pem),

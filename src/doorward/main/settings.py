@@ -7,7 +7,7 @@ data directory.
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ import yaml
 from doorward.base.errors import Invalid
 from doorward.domain.kinds.positioned import InvalidDocuments, Table, to_plain
 from doorward.domain.kinds.yaml_text import parse_yaml
+from doorward.gateway.recorder.budget import RecorderLimits
+from doorward.main.recording_limits import BadLimits, parse_limits
 
 FILE_NAME: Final = "doorward.yaml"
 FILE_BYTES_MAX: Final = 65_536
@@ -62,6 +64,7 @@ class Settings:
     store: str = ""
     key_encryption_key: str = ""
     tls: TlsFiles | None = None
+    recording: RecorderLimits = field(default_factory=RecorderLimits)
 
 
 def parse_address(text: object, field: str) -> Address:
@@ -101,6 +104,13 @@ def _tls(value: object, base: Path) -> TlsFiles:
     return TlsFiles(base / certificate, base / key)
 
 
+def _limits(value: object) -> RecorderLimits:
+    try:
+        return parse_limits(value)
+    except BadLimits as error:
+        raise BadSettings(error.message) from error
+
+
 def _text(value: object, field: str) -> str:
     if not isinstance(value, str):
         raise BadSettings(f"reading {field}: a text is expected")
@@ -127,6 +137,7 @@ def parse_settings(text: str, base: Path) -> Settings:
         "store": lambda value: _text(value, "store"),
         "key_encryption_key": lambda value: _text(value, "key_encryption_key"),
         "tls": lambda value: _tls(value, base),
+        "recording": _limits,
     }
     unknown = sorted(str(key) for key in found if key not in readers)
     if unknown:
