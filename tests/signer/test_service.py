@@ -24,7 +24,7 @@ from doorward.domain.certificates.ssh_check import (
     check_host_certificate,
     check_user_certificate,
 )
-from doorward.domain.certificates.statements import check_manifest, open_note
+from doorward.domain.certificates.statements import SealedRecording, check_manifest, open_note
 from doorward.domain.certificates.x509_check import check_x509
 from doorward.domain.certificates.x509_names import INTERMEDIATE_PURPOSES, X509Kind
 from doorward.signer.rates import Rate
@@ -133,7 +133,7 @@ def test_x509_certificate_passes_the_check_of_its_kind(request_: Request, kind: 
         (messages.IssueAuthorityX509(("*.example",), P256), "bad_certificate_subject"),
         (messages.SignCheckpoint("elsewhere/log", 1, bytes(32)), "foreign_origin"),
         (messages.SignCheckpoint("a b", 1, bytes(32)), "bad_checkpoint"),
-        (messages.SignManifest("1" * 26, bytes(32), 1), "invalid"),
+        (messages.SignManifest("1" * 26, bytes(32), 1, bytes(32)), "invalid"),
         (messages.EnrolTotp("1" * 26), "invalid"),
         (messages.CheckTotp(USER, b"noise", "123456", 0), "totp_sealed_elsewhere"),
     ],
@@ -200,10 +200,10 @@ def test_origins_are_bounded() -> None:
 
 
 def test_manifest_is_signed_by_the_manifest_key() -> None:
-    answer = signing_service().answer(messages.SignManifest(SESSION, b"d" * 32, 100))
+    answer = signing_service().answer(messages.SignManifest(SESSION, b"d" * 32, 100, b"m" * 32))
     assert isinstance(answer, messages.SignedManifest)
     key = KNOWN.public_keys(Purpose.MANIFEST)[0]
-    check_manifest(SessionId(SESSION), b"d" * 32, 100, answer.signature, key)
+    check_manifest(SealedRecording(SessionId(SESSION), b"d" * 32, 100, b"m" * 32), answer.signature, key)
 
 
 def test_second_factor_is_enrolled_checked_and_spent_by_the_signers_clock() -> None:

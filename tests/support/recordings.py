@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable, Sequence
 
+import msgspec
 from hypothesis import strategies as st
 
 from doorward.domain.recording.container import PREAMBLE, encode_frame, frame_of
@@ -21,6 +22,8 @@ from doorward.domain.recording.frames import (
     StreamOpened,
 )
 from doorward.domain.recording.levels import StreamKind
+from doorward.domain.recording.manifest import Manifest, manifest_of
+from doorward.domain.recording.tally import Tally
 
 SESSION_ID = "abcdefghijklmnopqrstuvwxyz"
 STARTED_MICROS = 1_767_225_600_000_000
@@ -40,6 +43,15 @@ def header(session_id: str = SESSION_ID, level: str = "output", *, user: str = "
         level=level,
         started_micros=STARTED_MICROS,
     )
+
+
+def manifest_for(session_id: str, digest: bytes, size_bytes: int) -> Manifest:
+    """A manifest that is one of ours, of a container with this digest and size."""
+    tally = Tally()
+    for frame in recording((1, 0, shell()), (1, 5, StreamClosed())):
+        tally.add(frame)
+    made = manifest_of(tally, size_bytes=size_bytes, digest=digest)
+    return msgspec.structs.replace(made, session_id=session_id)
 
 
 def shell(columns: int = 80, rows: int = 24) -> StreamOpened:

@@ -32,7 +32,14 @@ from doorward.api.bodies.oidc import (
     PollOidcDevice,
 )
 from doorward.api.bodies.resources import Applied, Apply, Change, ResourceList, ResourceView
-from doorward.api.bodies.sessions import EndSession, RecordingList, RecordingView, SessionList, SessionView
+from doorward.api.bodies.sessions import (
+    EndSession,
+    RecordingList,
+    RecordingProof,
+    RecordingView,
+    SessionList,
+    SessionView,
+)
 from doorward.api.bodies.sign_ins import (
     BeginEnrolment,
     CompleteEnrolment,
@@ -89,6 +96,7 @@ GET_SESSION: Final = Call("GET", "/v1/sessions/{session_id}", None, SessionView)
 END_SESSION: Final = Call("POST", "/v1/sessions/{session_id}/end", EndSession, SessionView)
 LIST_RECORDINGS: Final = Call("GET", "/v1/recordings", None, RecordingList)  # ?limit=N
 GET_RECORDING: Final = Call("GET", "/v1/recordings/{session_id}", None, RecordingView)
+RECORDING_PROOF: Final = Call("GET", "/v1/recordings/{session_id}/proof", None, RecordingProof)
 RECORDING_CONTENT: Final = Call("GET", "/v1/recordings/{session_id}/content", None, bytes)  # ?purpose=play|export
 SEARCH_AUDIT: Final = Call("GET", "/v1/audit", None, AuditPage)  # ?since=&until=&person=&resource=&session=&type=
 VERIFY_AUDIT: Final = Call("GET", "/v1/audit/verification", None, AuditVerification)

@@ -23,7 +23,7 @@ from doorward.domain.certificates.purposes import Purpose
 
 @dataclass(frozen=True, slots=True)
 class PublicKeys:
-    """The signer's public halves, read once at start. SSH keys are RFC 4253 blobs, X.509 is DER, checkpoints' raw."""
+    """The signer's public halves, read once at start. SSH keys are RFC 4253 blobs, X.509 is DER, the rest raw."""
 
     user_ssh: tuple[bytes, ...]
     session_ssh: tuple[bytes, ...]
@@ -34,6 +34,7 @@ class PublicKeys:
     x509_gateway: tuple[bytes, ...]
     x509_authority: tuple[bytes, ...]
     checkpoint: tuple[bytes, ...]
+    manifest: tuple[bytes, ...]
     pin: str
 
     @classmethod
@@ -49,6 +50,7 @@ class PublicKeys:
             x509_gateway=known.certificates(Purpose.X509_GATEWAY),
             x509_authority=known.certificates(Purpose.X509_AUTHORITY),
             checkpoint=known.public_keys(Purpose.CHECKPOINT),
+            manifest=known.public_keys(Purpose.MANIFEST),
             pin=known.root_pin(),
         )
 

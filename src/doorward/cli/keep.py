@@ -18,6 +18,7 @@ X509_CHAIN: Final = "x509.pem"
 ROOT: Final = "root.pem"
 KNOWN_HOSTS: Final = "known_hosts"
 INSTALLATION_ROOT: Final = "installation.pem"
+MANIFEST_KEYS: Final = "manifest_keys"
 SIGN_IN_FILES: Final = (
     DOOR_FILE,
     SSH_KEY,
@@ -28,7 +29,7 @@ SIGN_IN_FILES: Final = (
     KNOWN_HOSTS,
     INSTALLATION_ROOT,
 )
-"""What a sign-out removes. The profile and the root stay: they say where to sign in again and whom to believe."""
+"""What a sign-out removes. The profile, the root and the keys of recordings stay: where to sign in, whom to believe."""
 FILE_BYTES_MAX: Final = 1_048_576
 _DIRECTORY_MODE: Final = 0o700
 _FILE_MODE: Final = 0o600

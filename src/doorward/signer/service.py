@@ -23,7 +23,7 @@ from doorward.domain.audit.checkpoint import Checkpoint
 from doorward.domain.certificates import ssh_profiles, x509_issue
 from doorward.domain.certificates.purposes import Purpose
 from doorward.domain.certificates.ssh_signing import NONCE_BYTES
-from doorward.domain.certificates.statements import manifest_statement, signed_note
+from doorward.domain.certificates.statements import SealedRecording, manifest_statement, signed_note
 from doorward.domain.certificates.x509_names import X509Kind
 from doorward.signer.authorities import Authorities
 from doorward.signer.ports import KeyRing
@@ -98,7 +98,11 @@ class SigningService:
             case messages.SignCheckpoint():
                 return self._sign_checkpoint(request)
             case messages.SignManifest():
-                statement = manifest_statement(SessionId(request.session_id), request.digest, request.size_bytes)
+                statement = manifest_statement(
+                    SealedRecording(
+                        SessionId(request.session_id), request.digest, request.size_bytes, request.manifest_digest
+                    )
+                )
                 key = self._authorities.manifest
                 return messages.SignedManifest(key.sign(statement), key.key_id)
             case messages.EnrolTotp(user_id):

@@ -60,7 +60,10 @@ async def test_every_call_brings_its_typed_answer(path: Path) -> None:
         ):
             assert int(issued.serial, 16) > 0
         assert (await client.sign_checkpoint(origin=f"x/{INSTALLATION}", size=1, root=bytes(32))).note
-        assert len((await client.sign_manifest(session_id=SESSION, digest=bytes(32), size_bytes=1)).signature) == 64
+        signed = await client.sign_manifest(
+            session_id=SESSION, digest=bytes(32), size_bytes=1, manifest_digest=bytes(32)
+        )
+        assert len(signed.signature) == 64
         enrolled = await client.enrol_totp(user_id=USER)
         step = int(clock.now().timestamp()) // 30
         code = hotp(base64.b32decode(enrolled.secret), step)

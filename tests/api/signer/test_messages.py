@@ -82,7 +82,7 @@ def test_there_is_no_request_to_sign_bytes() -> None:
         "IssueGatewayX509": {"gateway_id"},
         "IssueAuthorityX509": {"names"},
         "SignCheckpoint": {"origin", "size", "root"},
-        "SignManifest": {"session_id", "digest", "size_bytes"},
+        "SignManifest": {"session_id", "digest", "size_bytes", "manifest_digest"},
         "EnrolTotp": {"user_id"},
         "CheckTotp": {"user_id", "sealed", "code", "after_step"},
     }

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
 from tests.support.proofs import open_as
+from tests.support.recordings import manifest_for
 
 from doorward.api.bodies.gateway_calls import SealRecording
 from doorward.authority.operations.recordings import (
@@ -12,12 +14,14 @@ from doorward.authority.operations.recordings import (
     get_recording,
     list_recordings,
     recording_content,
+    recording_proof,
     seal_recording,
 )
 from doorward.authority.rights import NoRight
 from doorward.base.errors import Conflict, Invalid, Missing
 from doorward.base.ids import SessionId
 from doorward.domain.recording.digest import TreeDigest
+from doorward.domain.recording.proof import NotProven, Proof, check_recording
 
 WHERE = "dwt-root@prod-web-01"
 
@@ -38,15 +42,16 @@ async def append(lab: AuthorityLab, session: str, offset: int, data: bytes) -> i
     return (await append_recording(lab.services, lab.gateway, session, offset, data)).size_bytes
 
 
-def sealing(data: bytes, **changes: Any) -> SealRecording:
+def sealing(session: str, data: bytes, **changes: Any) -> SealRecording:
     tree = TreeDigest()
     tree.update(data)
-    parts: dict[str, Any] = {"manifest": {"version": 1}, "size_bytes": len(data), "digest": tree.digest(), **changes}
-    return SealRecording(**parts)
+    parts: dict[str, Any] = {"size_bytes": len(data), "digest": tree.digest(), **changes}
+    manifest = manifest_for(session, parts["digest"], parts["size_bytes"])
+    return SealRecording(**{"manifest": msgspec.to_builtins(manifest), **parts})
 
 
 async def seal(lab: AuthorityLab, session: str, data: bytes, **changes: Any) -> None:
-    await seal_recording(lab.services, lab.gateway, session, sealing(data, **changes))
+    await seal_recording(lab.services, lab.gateway, session, sealing(session, data, **changes))
 
 
 async def sealed(lab: AuthorityLab, session: str, data: bytes = b"what was seen") -> None:
@@ -101,7 +106,7 @@ async def test_another_gateways_session_is_as_missing_as_none(lab: AuthorityLab,
         with pytest.raises(Missing):
             await append_recording(lab.services, other, session_id, 0, b"x")
         with pytest.raises(Missing):
-            await seal_recording(lab.services, other, session_id, sealing(b"x"))
+            await seal_recording(lab.services, other, session_id, sealing(session_id, b"x"))
 
 
 async def test_recording_counts_from_its_sessions_opening(lab: AuthorityLab, session: str, bob: LabSignIn) -> None:
@@ -146,6 +151,41 @@ class TestSealing:
         await append(lab, session, 0, b"x")
         with pytest.raises(Invalid):
             await seal(lab, session, b"x", manifest={"long": "x" * (4 * 1024 * 1024)})
+
+    @pytest.mark.parametrize(
+        "change", [{"version": 2}, {"session_id": "a" * 26}, {"digest": "0" * 64}, {"size_bytes": 1}, {"extra": 1}]
+    )
+    async def test_with_the_manifest_of_another_is_refused(
+        self, lab: AuthorityLab, session: str, bob: LabSignIn, change: dict[str, Any]
+    ) -> None:
+        await append(lab, session, 0, b"what was seen")
+        said = sealing(session, b"what was seen")
+        with pytest.raises(Invalid):
+            await seal(lab, session, b"what was seen", manifest={**said.manifest, **change})
+        assert (await get_recording(lab.services, bob.caller, session)).row.sealed is None
+
+
+class TestProof:
+    async def test_holds_for_the_bytes_and_the_manifest(self, lab: AuthorityLab, session: str) -> None:
+        await sealed(lab, session)
+        said = await recording_proof(lab.services, (await lab.signed_in("olga", "auditor")).caller, session)
+        proof = Proof(said.manifest.encode(), bytes.fromhex(said.signature))
+        keys = [bytes.fromhex(key) for key in said.public_keys]
+        assert check_recording(proof, [b"what was seen"], keys, session).session_id == session
+        raised = proof.manifest.replace(b'"level_achieved":"output"', b'"level_achieved":"strict"')
+        assert raised != proof.manifest
+        with pytest.raises(NotProven):
+            check_recording(Proof(raised, proof.signature), [b"what was seen"], keys, session)
+
+    async def test_is_empty_until_it_is_sealed(self, lab: AuthorityLab, session: str) -> None:
+        await append(lab, session, 0, b"so far")
+        said = await recording_proof(lab.services, (await lab.signed_in("olga", "auditor")).caller, session)
+        assert (said.manifest, said.signature) == ("", "")
+
+    async def test_needs_the_right_to_replay(self, lab: AuthorityLab, session: str, bob: LabSignIn) -> None:
+        await sealed(lab, session)
+        with pytest.raises(NoRight):
+            await recording_proof(lab.services, bob.caller, session)
 
 
 class TestViewing:

@@ -7,6 +7,7 @@ import pytest
 from tests.support.recordings import encoded, output, recording, shell
 
 from doorward.base.clock import ManualClock
+from doorward.base.errors import Missing
 from doorward.cli.play.player import CLEAR, SPEEDS, PlayEnd, Player, dump, next_speed
 from doorward.domain.recording.reader import CorruptRecording, frames_in
 from doorward.domain.recording.screen_rules import RESTORE
@@ -158,3 +159,16 @@ def test_speeds_have_ends() -> None:
     assert next_speed(3.0, faster=False) == 2.0
     assert next_speed(SPEEDS[-1], faster=True) == SPEEDS[-1]
     assert next_speed(SPEEDS[0], faster=False) == SPEEDS[0]
+
+
+@pytest.mark.parametrize(("key", "shown"), [(RIGHT, all_of(1, 9)), (LEFT, "")])
+def test_seeking_while_paused_shows_the_screen_of_that_moment_and_stays_paused(key: bytes, shown: str) -> None:
+    viewer = Viewer((4.5, b" "), (5.0, key), (8.0, b"q"))
+    assert viewer.watch() is PlayEnd.QUIT
+    assert viewer.text == all_of(1, 4) + shown
+    assert viewer.seconds == 8.0
+
+
+def test_a_stream_that_is_not_there_is_said() -> None:
+    with pytest.raises(Missing, match="stream 9"):
+        dump(lambda: FRAMES, io.BytesIO(), stream=9)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from doorward.base.ids import SessionId, new_id
 from doorward.domain.certificates.statements import (
     NOTE_BYTES_MAX,
     BadStatement,
+    SealedRecording,
     check_manifest,
     manifest_statement,
     open_note,
@@ -28,6 +30,7 @@ BODY = b"doorward.example/log\n7\nAAAA\n"
 NOTE = signed_note(BODY, NAME, PUBLIC, PRIVATE.sign(BODY))
 SESSION = SessionId(new_id(SeededEntropy(1)))
 DIGEST = hashlib.sha256(b"recording").digest()
+SEALED = SealedRecording(SESSION, DIGEST, 100, hashlib.sha256(b"manifest").digest())
 
 
 def test_note_opens_to_its_body() -> None:
@@ -78,33 +81,33 @@ def test_flipped_bit_closes_a_note(bit: int) -> None:
     assert body == BODY  # spare bits of base64 only
 
 
-def test_manifest_verifies_for_exactly_its_session_digest_and_size() -> None:
-    signature = PRIVATE.sign(manifest_statement(SESSION, DIGEST, 100))
-    check_manifest(SESSION, DIGEST, 100, signature, PUBLIC)
-    other = SessionId(new_id(SeededEntropy(2)))
-    for session_id, digest, size, key in (
-        (other, DIGEST, 100, PUBLIC),
-        (SESSION, bytes(32), 100, PUBLIC),
-        (SESSION, DIGEST, 101, PUBLIC),
-        (SESSION, DIGEST, 100, OTHER),
+def test_manifest_verifies_for_exactly_its_session_digest_size_manifest() -> None:
+    signature = PRIVATE.sign(manifest_statement(SEALED))
+    check_manifest(SEALED, signature, PUBLIC)
+    for sealed, key in (
+        (replace(SEALED, session_id=SessionId(new_id(SeededEntropy(2)))), PUBLIC),
+        (replace(SEALED, digest=bytes(32)), PUBLIC),
+        (replace(SEALED, size_bytes=101), PUBLIC),
+        (replace(SEALED, manifest_digest=bytes(32)), PUBLIC),
+        (SEALED, OTHER),
     ):
         with pytest.raises(BadStatement):
-            check_manifest(session_id, digest, size, signature, key)
+            check_manifest(sealed, signature, key)
 
 
 @pytest.mark.parametrize(("digest", "size"), [(b"", 1), (bytes(31), 1), (bytes(33), 1), (DIGEST, -1), (DIGEST, 2**53)])
 def test_manifest_out_of_range_is_never_signed(digest: bytes, size: int) -> None:
     with pytest.raises(Invalid):
-        manifest_statement(SESSION, digest, size)
+        manifest_statement(replace(SEALED, digest=digest, size_bytes=size))
 
 
 def test_statements_of_the_two_kinds_can_not_be_taken_for_each_other() -> None:
-    assert manifest_statement(SESSION, DIGEST, 1).startswith(b"doorward/manifest/v1\n")
+    assert manifest_statement(SEALED).startswith(b"doorward/manifest/v2\n")
     assert not BODY.startswith(b"doorward/manifest/")
 
 
 def test_signature_that_is_none_is_refused() -> None:
     with pytest.raises(BadStatement):
-        check_manifest(SESSION, DIGEST, 100, b"", PUBLIC)
+        check_manifest(SEALED, b"", PUBLIC)
     with pytest.raises(BadStatement):
-        check_manifest(SESSION, DIGEST, 100, bytes(64), bytes(31))
+        check_manifest(SEALED, bytes(64), bytes(31))

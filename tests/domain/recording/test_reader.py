@@ -1,13 +1,14 @@
 """A recording reads back as written, however it is cut, and damage is never taken for content."""
 
 import struct
+import zlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.recordings import cut, encoded, header, output, recording, recordings, shell
 
-from doorward.domain.recording.container import PREAMBLE, encode_frame, frame_of, frame_parts
+from doorward.domain.recording.container import CHECKSUM, FRAME_HEADER, PREAMBLE, encode_frame, frame_of, frame_parts
 from doorward.domain.recording.frames import PAYLOAD_BYTES_MAX, End, Frame, FrameType, Resized, StreamClosed
 from doorward.domain.recording.reader import (
     BUFFER_BYTES_MAX,
@@ -185,3 +186,13 @@ def test_damage_is_told_after_what_was_whole() -> None:
     assert next(frames).type is FrameType.HEADER
     with pytest.raises(CorruptRecording):
         next(frames)
+
+
+def test_a_field_whose_name_is_no_text_is_corrupt() -> None:
+    whole = encode_frame(frame_of(0, 0, header()))
+    payload = whole[FRAME_HEADER.size : -CHECKSUM.size].replace(b'"user"', b'"use\xe3"')
+    start = whole[: FRAME_HEADER.size]
+    reader = ContainerReader()
+    reader.receive(PREAMBLE + start + payload + CHECKSUM.pack(zlib.crc32(start + payload)))
+    with pytest.raises(CorruptRecording):
+        reader.next_event()

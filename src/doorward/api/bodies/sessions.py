@@ -53,6 +53,18 @@ class RecordingView(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     end_reason: str | None
 
 
+class RecordingProof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What proves a recording: its manifest's canonical JSON and the Ed25519 signature, both empty until it is sealed.
+
+    `public_keys` are the installation's manifest keys. Signature and keys in hex.
+    """
+
+    session_id: str
+    manifest: str
+    signature: str
+    public_keys: list[str]
+
+
 class RecordingList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Newest first."""
 

@@ -118,9 +118,12 @@ class SignerClient:
         """The audit log's state as a signed note; the origin holds the installation id."""
         return await self._ask(messages.SignCheckpoint(origin, size, root), messages.SignedCheckpoint)
 
-    async def sign_manifest(self, *, session_id: SessionId, digest: bytes, size_bytes: int) -> messages.SignedManifest:
-        """The signature over a sealed recording's SHA-256 and size."""
-        return await self._ask(messages.SignManifest(session_id, digest, size_bytes), messages.SignedManifest)
+    async def sign_manifest(
+        self, *, session_id: SessionId, digest: bytes, size_bytes: int, manifest_digest: bytes
+    ) -> messages.SignedManifest:
+        """The signature over a sealed recording's digest, size and manifest."""
+        request = messages.SignManifest(session_id, digest, size_bytes, manifest_digest)
+        return await self._ask(request, messages.SignedManifest)
 
     async def enrol_totp(self, *, user_id: UserId) -> messages.TotpEnrolled:
         """A fresh second factor: what to store, and what to show once."""

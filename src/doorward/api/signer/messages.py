@@ -104,11 +104,12 @@ class SignCheckpoint(_Message, frozen=True, tag="checkpoint"):
 
 
 class SignManifest(_Message, frozen=True, tag="manifest"):
-    """A sealed recording."""
+    """A sealed recording; `manifest_digest` is SHA-256 of its manifest."""
 
     session_id: Id
     digest: Digest
     size_bytes: Size
+    manifest_digest: Digest
 
 
 class EnrolTotp(_Message, frozen=True, tag="totp-enrol"):

@@ -12,7 +12,14 @@ from litestar.status_codes import HTTP_200_OK
 from doorward.api.bodies.access import Explain, Explanation, ReachableNodes
 from doorward.api.bodies.audit import AuditPage, AuditVerification
 from doorward.api.bodies.resources import Applied, Apply, Change, ResourceList, ResourceView
-from doorward.api.bodies.sessions import EndSession, RecordingList, RecordingView, SessionList, SessionView
+from doorward.api.bodies.sessions import (
+    EndSession,
+    RecordingList,
+    RecordingProof,
+    RecordingView,
+    SessionList,
+    SessionView,
+)
 from doorward.api.bodies.sign_ins import (
     BeginEnrolment,
     CompleteEnrolment,
@@ -143,22 +150,6 @@ def session_routes(services: Services) -> Sequence[HTTPRouteHandler]:
         ended = await end_session.end_session(services, user_of(request), session_id, data.message)
         return sessions.view_of_session(ended)
 
-    @get("/v1/recordings", opt=_SIGNED_IN)
-    async def list_recordings(request: AnyRequest, limit: FromQuery[int] = 100) -> RecordingList:
-        found = await recordings.list_recordings(services, user_of(request), limit)
-        return RecordingList([_recording(one) for one in found])
-
-    @get("/v1/recordings/{session_id:str}", opt=_SIGNED_IN)
-    async def get_recording(request: AnyRequest, session_id: FromPath[str]) -> RecordingView:
-        return _recording(await recordings.get_recording(services, user_of(request), session_id))
-
-    @get("/v1/recordings/{session_id:str}/content", opt=_SIGNED_IN)
-    async def recording_content(
-        request: AnyRequest, session_id: FromPath[str], purpose: FromQuery[str] = "play"
-    ) -> Stream:
-        chunks = await recordings.recording_content(services, user_of(request), session_id, purpose)
-        return Stream(chunks, media_type="application/octet-stream")
-
     @get("/v1/audit", opt=_SIGNED_IN)
     async def search_audit(request: AnyRequest) -> AuditPage:
         search = audit.Search({name: str(value) for name, value in request.query_params.items()})
@@ -172,12 +163,34 @@ def session_routes(services: Services) -> Sequence[HTTPRouteHandler]:
         list_sessions,
         get_session,
         end,
-        list_recordings,
-        get_recording,
-        recording_content,
         search_audit,
         verify_audit,
+        *_recording_routes(services),
     ]
+
+
+def _recording_routes(services: Services) -> Sequence[HTTPRouteHandler]:
+    @get("/v1/recordings", opt=_SIGNED_IN)
+    async def list_recordings(request: AnyRequest, limit: FromQuery[int] = 100) -> RecordingList:
+        found = await recordings.list_recordings(services, user_of(request), limit)
+        return RecordingList([_recording(one) for one in found])
+
+    @get("/v1/recordings/{session_id:str}", opt=_SIGNED_IN)
+    async def get_recording(request: AnyRequest, session_id: FromPath[str]) -> RecordingView:
+        return _recording(await recordings.get_recording(services, user_of(request), session_id))
+
+    @get("/v1/recordings/{session_id:str}/proof", opt=_SIGNED_IN)
+    async def recording_proof(request: AnyRequest, session_id: FromPath[str]) -> RecordingProof:
+        return await recordings.recording_proof(services, user_of(request), session_id)
+
+    @get("/v1/recordings/{session_id:str}/content", opt=_SIGNED_IN)
+    async def recording_content(
+        request: AnyRequest, session_id: FromPath[str], purpose: FromQuery[str] = "play"
+    ) -> Stream:
+        chunks = await recordings.recording_content(services, user_of(request), session_id, purpose)
+        return Stream(chunks, media_type="application/octet-stream")
+
+    return [list_recordings, get_recording, recording_proof, recording_content]
 
 
 def _recording(one: Recording) -> RecordingView:

@@ -4,12 +4,16 @@ Each viewing is an audit event before the first byte leaves, and needs `recordin
 administrator does not hold. One's own recordings are listed without a right, and played with it.
 """
 
+import hashlib
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from doorward.api.bodies.gateway_calls import RecordingSize, SealRecording
+from doorward.api.bodies.sessions import RecordingProof
 from doorward.authority.callers import GatewayCaller, UserCaller
 from doorward.authority.gateway_limits import Work
 from doorward.authority.noting import note
@@ -22,6 +26,7 @@ from doorward.base.errors import Invalid, Missing
 from doorward.base.ids import SessionId, checked_id
 from doorward.domain.audit.event import Actor
 from doorward.domain.audit.events_sessions import RECORDING_EXPORTED, RECORDING_SEALED, RECORDING_VIEWED
+from doorward.domain.recording.manifest import Manifest
 from doorward.domain.sessions.record import SessionRecord
 
 CHUNK_BYTES: Final = 256 * 1024
@@ -77,10 +82,16 @@ async def seal_recording(services: Services, caller: GatewayCaller, session_id: 
         raise Missing("sealing a recording: nothing was stored of it")
     if row is not None and row.sealed is not None:
         return
+    manifest = _checked_manifest(session.id, said)
     if said.content is not None:
         await services.recordings.append(session.id, 0, said.content)
     await services.recordings.seal(session.id, said.size_bytes, said.digest)
-    signed = await services.signer.sign_manifest(session_id=session.id, digest=said.digest, size_bytes=said.size_bytes)
+    signed = await services.signer.sign_manifest(
+        session_id=session.id,
+        digest=said.digest,
+        size_bytes=said.size_bytes,
+        manifest_digest=hashlib.sha256(manifest.signed_bytes()).digest(),
+    )
 
     def work(tx: Transaction) -> None:
         session = own_session(tx, caller, session_id)
@@ -97,6 +108,14 @@ async def seal_recording(services: Services, caller: GatewayCaller, session_id: 
         note(tx, RECORDING_SEALED, actor, fields, subjects_of(session))
 
     await services.store.write(work)
+
+
+def _checked_manifest(session_id: SessionId, said: SealRecording) -> Manifest:
+    """The manifest, if it is one of ours and of exactly this recording: nothing else is signed."""
+    manifest = Manifest.parse(msgspec.json.encode(said.manifest, order="sorted"))
+    if (manifest.session_id, manifest.size_bytes, manifest.digest_bytes) != (session_id, said.size_bytes, said.digest):
+        raise Invalid("sealing a recording: its manifest is of another recording")
+    return manifest
 
 
 async def list_recordings(services: Services, caller: UserCaller, limit: int) -> Sequence[Recording]:
@@ -117,6 +136,19 @@ async def list_recordings(services: Services, caller: UserCaller, limit: int) ->
 async def get_recording(services: Services, caller: UserCaller, session_id: str) -> Recording:
     """One recording's facts; the same answer for another's as for none."""
     return await services.store.read(lambda tx: _visible(services, tx, caller, session_id, "read"))
+
+
+async def recording_proof(services: Services, caller: UserCaller, session_id: str) -> RecordingProof:
+    """What proves a sealed recording, for those who may play it; empty texts while it is not sealed."""
+    found = await services.store.read(lambda tx: _visible(services, tx, caller, session_id, "play"))
+    row = found.row
+    sealed = row.sealed is not None and row.manifest is not None
+    return RecordingProof(
+        session_id=row.session_id,
+        manifest=msgspec.json.encode(row.manifest, order="sorted").decode() if sealed else "",
+        signature=row.signature.hex() if sealed else "",
+        public_keys=[key.hex() for key in services.keys.manifest],
+    )
 
 
 def _visible(services: Services, tx: Transaction, caller: UserCaller, session_id: str, verb: str) -> Recording:

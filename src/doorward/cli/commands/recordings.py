@@ -14,8 +14,9 @@ from doorward.base.duration import parse_duration
 from doorward.base.errors import Refused
 from doorward.cli import shown
 from doorward.cli.connection import authority
-from doorward.cli.recording_download import downloaded, frames
+from doorward.cli.recording_download import downloaded, frames, verified
 from doorward.domain.recording.asciicast import asciicast
+from doorward.domain.recording.proof import PROOF_BYTES_MAX, NotProven, Proof
 from doorward.domain.recording.timeline import Pace
 
 STANDARD_INPUT: Final = 0
@@ -66,15 +67,44 @@ def list_recordings(limit: int, output: str, as_json: bool) -> None:
     "-O", "--output-file", type=click.Path(dir_okay=False, path_type=Path), help="Instead of standard output."
 )
 def export(session_id: str, form: str, stream: int, with_input: bool, output_file: Path | None) -> None:
-    """Write a recording as asciicast v3 (one stream of it), or as the container that proves it (all of it)."""
+    """Write a recording as asciicast v3 (one stream of it), or as the container (all of it).
+
+    Beside a container FILE stands FILE.proof: its manifest and the installation's signature, for dw recordings verify.
+    """
     if output_file is None and form == "container" and sys.stdout.isatty():
         raise Refused("exporting: a container is binary and does not go to a terminal; use -O FILE")
-    with downloaded(session_id, purpose="export") as container:
-        lines = asciicast(frames(container), stream, with_input=with_input) if form == "asciicast" else None
+    with downloaded(session_id, purpose="export") as download:
+        container, proof = download.container, download.proof
+        is_cast = form == "asciicast"
+        lines = asciicast(frames(container), stream, with_input=with_input) if is_cast else None
         if output_file is None:
             _copy(lines, container, sys.stdout.buffer)
-        else:
-            _write_new(output_file, lines, container)
+            return
+        _write_new(output_file, lines, container)
+        if proof is not None and not is_cast:
+            _write_new(_proof_file(output_file), [proof.dump()], container)
+
+
+@recordings.command("verify", short_help="Check an exported recording, without the authority.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", "keys", multiple=True, metavar="HEX", help="A manifest key of the installation; repeatable.")
+def verify(file: Path, keys: tuple[str, ...]) -> None:
+    """Check the container FILE and FILE.proof against the installation's key.
+
+    Without --key against the keys that came with the last recording that was played or exported here.
+    """
+    try:
+        proof = Proof.parse(_proof_file(file).read_bytes()[:PROOF_BYTES_MAX])
+    except FileNotFoundError as error:
+        raise NotProven(f"verifying: {_proof_file(file)} is missing") from error
+    with file.open("rb") as container:
+        manifest = verified(container, proof, keys)
+    click.echo(f"session {manifest.session_id}: sealed as it is here, {manifest.size_bytes} bytes")
+    click.echo(f"recorded at {manifest.level_achieved} of {manifest.level_asked}, ended: {manifest.end_reason}")
+
+
+def _proof_file(container: Path) -> Path:
+    return container.with_name(container.name + ".proof")
 
 
 @click.command(short_help="Replay the recording of a session.")
@@ -93,9 +123,9 @@ def play(*, session_id: str, speed: float, idle: str, start: str, stream: int | 
 
     pace = Pace(speed, parse_duration(idle).total_seconds() or None)
     start_seconds = parse_duration(start).total_seconds()
-    with downloaded(session_id, purpose="play") as container:
+    with downloaded(session_id, purpose="play") as download:
         replay(
-            lambda: frames(container),
+            lambda: frames(download.container),
             pace=pace,
             start_seconds=start_seconds,
             stream=stream,

@@ -66,7 +66,7 @@ class Player:
         self._stream = stream
         self._on_terminal = on_terminal
         self._paused = False
-        self._position_micros = 0
+        self._position_micros = self._target_micros = 0
 
     def run(self, start_micros: int) -> PlayEnd:
         """Play from `start_micros` to the end or until told to quit; the terminal is put back on every path."""
@@ -83,6 +83,7 @@ class Player:
         if self._on_terminal:
             self._show(RESTORE + CLEAR)
         self._position_micros = start_micros
+        self._target_micros = start_micros
         for beat in shown(self._open_frames(), stream=self._stream):
             outcome = self._wait_for(beat)
             if outcome is not None:
@@ -94,7 +95,8 @@ class Player:
     def _wait_for(self, beat: Beat) -> PlayEnd | _Seek | None:
         """Wait until it is the beat's turn, obeying keys; what they ask for beyond pause and speed."""
         left = self._pace.wait_seconds(max(0, beat.at_micros - self._position_micros))
-        while left > 0 or self._paused:
+        is_beyond = beat.at_micros > self._target_micros  # what lies before is drawn at once, while paused too
+        while left > 0 or (self._paused and is_beyond):
             began = self._clock.elapsed_seconds()
             speed = self._pace.speed
             pressed = self._keys.wait(None if self._paused else left)

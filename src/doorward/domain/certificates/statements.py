@@ -1,13 +1,14 @@
 """What the checkpoint and manifest keys sign, domain-separated, and how it is verified offline.
 
 A checkpoint becomes a C2SP signed note (https://c2sp.org/signed-note): the body, an empty line, and
-`— NAME base64(key hash ‖ signature)`. A manifest's statement is three labelled lines that no other key or purpose
-shares.
+`— NAME base64(key hash ‖ signature)`. A manifest's statement is labelled lines that no other key or purpose
+shares, and holds the digest of the manifest itself: levels, counts and times are signed with the content.
 """
 
 import base64
 import binascii
 import hashlib
+from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -58,16 +59,30 @@ def open_note(note: bytes, name: str, public_key: bytes) -> bytes:
     raise BadStatement("checking a signed note: this key has not signed it")
 
 
-def manifest_statement(session_id: SessionId, digest: bytes, size_bytes: int) -> bytes:
-    """What the manifest key signs about a sealed recording: `digest` is SHA-256, `size_bytes` of the container."""
-    if len(digest) != DIGEST_BYTES or not 0 <= size_bytes <= SIZE_MAX:
-        raise BadSubject("making a manifest's statement: the digest or the size is out of range")
-    return f"doorward/manifest/v1\n{checked_id(session_id)}\nsha256:{digest.hex()} {size_bytes}\n".encode("ascii")
+@dataclass(frozen=True, slots=True)
+class SealedRecording:
+    """What is said of a recording: `digest` and `size_bytes` of its container, SHA-256 of its manifest's bytes."""
+
+    session_id: SessionId
+    digest: bytes
+    size_bytes: int
+    manifest_digest: bytes
 
 
-def check_manifest(session_id: SessionId, digest: bytes, size_bytes: int, signature: bytes, public_key: bytes) -> None:
+def manifest_statement(sealed: SealedRecording) -> bytes:
+    """What the manifest key signs about a sealed recording."""
+    lengths = {len(sealed.digest), len(sealed.manifest_digest)}
+    if lengths != {DIGEST_BYTES} or not 0 <= sealed.size_bytes <= SIZE_MAX:
+        raise BadSubject("making a manifest's statement: a digest or the size is out of range")
+    return (
+        f"doorward/manifest/v2\n{checked_id(sealed.session_id)}\n"
+        f"sha256:{sealed.digest.hex()} {sealed.size_bytes}\nmanifest:{sealed.manifest_digest.hex()}\n"
+    ).encode("ascii")
+
+
+def check_manifest(sealed: SealedRecording, signature: bytes, public_key: bytes) -> None:
     """Pass if the manifest key signed exactly this; `BadStatement` otherwise."""
-    _verify(public_key, signature, manifest_statement(session_id, digest, size_bytes))
+    _verify(public_key, signature, manifest_statement(sealed))
 
 
 def _verify(public_key: bytes, signature: bytes, data: bytes) -> None:

@@ -91,7 +91,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             levels += [level for part in manifest.kinds.values() for level in (part.asked, part.achieved)]
             for level in levels:
                 RecordingLevel.parse(level)
-        except (msgspec.DecodeError, Invalid) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, Invalid) as error:
             raise UnreadableManifest("reading a manifest: its fields can not be read") from error
         if manifest.version != MANIFEST_VERSION or manifest.signed_bytes() != data:
             raise UnreadableManifest("reading a manifest: it is not in the canonical form of a known version")

@@ -167,7 +167,7 @@ def _content(frame_type: FrameType, payload: bytes) -> bytes | Body:
         return payload
     try:
         return msgspec.json.decode(payload, type=BODIES[frame_type])
-    except (msgspec.DecodeError, Invalid) as error:  # ValidationError is a DecodeError
+    except (msgspec.DecodeError, UnicodeDecodeError, Invalid) as error:  # ValidationError is a DecodeError
         raise CorruptRecording("reading a recording: a frame's fields can not be read") from error
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from doorward.base.errors import Invalid
+from doorward.base.errors import Invalid, Missing
 from doorward.base.terminal_text import for_terminal
 from doorward.domain.recording.frames import Exited, Frame, FrameType, Note, Resized, StreamClosed, StreamOpened
 from doorward.domain.recording.note_text import note_text
@@ -52,12 +52,13 @@ class Beat:
 
 
 def shown(frames: Iterable[Frame], *, stream: int | None = None) -> Iterator[Beat]:
-    """What may be shown, at its moment in the session and with no delay yet; one stream, or all with marker lines."""
+    """What may be shown, at its moment in the session and with no delay yet; one stream, or all with marker lines.
+
+    `Missing`, at the end, when there is no such stream.
+    """
     filters: dict[int, ScreenFilter] = {}
     latest: int | None = stream
-    for frame in frames:
-        if stream is not None and frame.stream != stream:
-            continue
+    for frame in frames if stream is None else _of_stream(frames, stream):
         content = frame.content
         if isinstance(content, StreamOpened):
             filters[frame.stream] = ScreenFilter()
@@ -85,6 +86,16 @@ def timeline(beats: Iterable[Beat], pace: Pace, *, start_micros: int = 0) -> Ite
         gap = max(0, beat.at_micros - now)
         now = max(now, beat.at_micros)
         yield replace(beat, delay_seconds=pace.wait_seconds(gap)) if gap else beat
+
+
+def _of_stream(frames: Iterable[Frame], stream: int) -> Iterator[Frame]:
+    is_found = False
+    for frame in frames:
+        if frame.stream == stream:
+            is_found = True
+            yield frame
+    if not is_found:
+        raise Missing(f"replaying: the recording has no stream {stream}")
 
 
 def _line_between(number: int, content: StreamOpened | Note) -> bytes:
