@@ -18,7 +18,7 @@ PATH=$PATH:/usr/sbin:/sbin
 VENV=.venv
 LOCK=requirements/lock.txt
 PYTHON=${PYTHON:-python3}
-DEBIAN_PACKAGES="git make openssh-client openssh-server openssh-sftp-server postgresql rsync util-linux"
+DEBIAN_PACKAGES="git make openssh-client openssh-server openssh-sftp-server postgresql rsync util-linux curl wget"
 # Units that installing the packages above would otherwise enable.
 SERVICES="ssh postgresql"
 POLICY=/usr/sbin/policy-rc.d

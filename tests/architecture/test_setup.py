@@ -79,7 +79,7 @@ class Machine:
 
 EVERYTHING = (
     *("git", "make", "openssh-client", "openssh-server"),
-    *("openssh-sftp-server", "postgresql", "rsync", "util-linux"),
+    *("openssh-sftp-server", "postgresql", "rsync", "util-linux", "curl", "wget"),
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.support.accounts import account
 from tests.support.house import ROOT, House
-from tests.support.node_lab import run_script
+from tests.support.node_lab import declared, everything, run_script
 from tests.support.openssh import Sshd, SshdSettings
 from tests.support.people import Person
 from tests.support.ports import LOOPBACK
@@ -33,26 +33,12 @@ def sshd(key: KeyFiles) -> Iterator[Sshd]:
         yield server
 
 
-def declared(house: House, sshd: Sshd, name: str) -> str:
-    house.admin.dw("nodes", "add", name, "--address", f"{LOOPBACK}:{sshd.port}", "--label", "env=prod")
-    return name
-
-
 def script(house: House, name: str, *words: str) -> str:
     return house.admin.dw("nodes", "setup", name, "--login", LOGIN, *words)
 
 
 def configuration(sshd: Sshd) -> bytes:
     return (sshd.directory / "sshd_config").read_bytes()
-
-
-def everything(sshd: Sshd) -> dict[str, tuple[int, bytes]]:
-    """Every file and folder of the server but its log: mode and content."""
-    found: dict[str, tuple[int, bytes]] = {}
-    for path in sorted(sshd.directory.rglob("*")):
-        if path.name != "log":
-            found[str(path)] = (path.stat().st_mode, b"" if path.is_dir() else path.read_bytes())
-    return found
 
 
 def old_way_opens(sshd: Sshd, key: KeyFiles) -> bool:
@@ -66,7 +52,7 @@ def test_a_second_run_changes_nothing_and_remove_undoes_all(
     house: House, sshd: Sshd, key: KeyFiles, finn: Person
 ) -> None:
     before = configuration(sshd)
-    name = declared(house, sshd, "twice-01")
+    name = declared(house.admin, sshd, "twice-01")
     assert run_script(script(house, name), sshd).returncode == 0
     once = configuration(sshd)
     assert house.ssh(finn, "exit 3", node=name).returncode == 3
@@ -84,7 +70,7 @@ def test_a_second_run_changes_nothing_and_remove_undoes_all(
 
 
 def test_the_same_script_again_finds_everything_in_place(house: House, sshd: Sshd) -> None:
-    text = script(house, declared(house, sshd, "same-01"))
+    text = script(house, declared(house.admin, sshd, "same-01"))
     assert run_script(text, sshd).returncode == 0
     once = everything(sshd)
     done = run_script(text, sshd)
@@ -97,7 +83,7 @@ def test_the_same_script_again_finds_everything_in_place(house: House, sshd: Ssh
 def test_a_spent_token_is_refused_with_advice_when_something_is_to_be_changed(
     house: House, sshd: Sshd, what: str
 ) -> None:
-    name = declared(house, sshd, f"spent-{what[:4]}")
+    name = declared(house.admin, sshd, f"spent-{what[:4]}")
     text = script(house, name)
     assert run_script(text, sshd).returncode == 0
     folder = sshd.directory / "doorward"
@@ -116,7 +102,7 @@ def test_a_spent_token_is_refused_with_advice_when_something_is_to_be_changed(
 
 
 def test_exclusive_turns_other_ways_off(house: House, sshd: Sshd, key: KeyFiles, finn: Person) -> None:
-    name = declared(house, sshd, "alone-01")
+    name = declared(house.admin, sshd, "alone-01")
     assert old_way_opens(sshd, key)
     done = run_script(script(house, name, "--exclusive"), sshd)
     assert done.returncode == 0, done.stderr
@@ -131,7 +117,7 @@ def test_a_match_block_that_says_otherwise_rolls_back(house: House, sshd: Sshd, 
     file = sshd.directory / "sshd_config"
     file.write_text(file.read_text() + f"Match User {LOGIN}\n    {setting} {other}\n")
     before = configuration(sshd)
-    done = run_script(script(house, declared(house, sshd, f"match-{setting[:4].lower()}")), sshd)
+    done = run_script(script(house, declared(house.admin, sshd, f"match-{setting[:4].lower()}")), sshd)
     assert done.returncode == 1
     assert "Match block" in done.stderr
     assert configuration(sshd) == before
@@ -152,7 +138,7 @@ def test_exclusive_refuses_a_match_block_that_keeps_another_way_open(
         (sshd.directory / "more.conf").write_text(match)
         file.write_text(f"Include {sshd.directory}/*.conf\n" + file.read_text())
     before = configuration(sshd)
-    name = declared(house, sshd, f"open-{place[:4]}")
+    name = declared(house.admin, sshd, f"open-{place[:4]}")
     done = run_script(script(house, name, "--exclusive"), sshd)
     assert done.returncode == 1
     assert "a Match block sets authorizedkeysfile" in done.stderr
@@ -165,7 +151,7 @@ def test_another_authority_is_not_replaced_without_being_asked(house: House, ssh
     file = sshd.directory / "sshd_config"
     file.write_text(file.read_text() + f"TrustedUserCAKeys {other}\n")
     before = configuration(sshd)
-    done = run_script(script(house, declared(house, sshd, "other-ca-01")), sshd)
+    done = run_script(script(house, declared(house.admin, sshd, "other-ca-01")), sshd)
     assert done.returncode == 1
     assert "another authority" in done.stderr
     assert configuration(sshd) == before
@@ -173,7 +159,7 @@ def test_another_authority_is_not_replaced_without_being_asked(house: House, ssh
 
 def test_a_missing_account_stops_before_anything_is_changed(house: House, sshd: Sshd) -> None:
     before = configuration(sshd)
-    name = declared(house, sshd, "no-account-01")
+    name = declared(house.admin, sshd, "no-account-01")
     done = run_script(house.admin.dw("nodes", "setup", name, "--login", "dwt-nobody-here"), sshd)
     assert done.returncode == 1
     assert "no account dwt-nobody-here" in done.stderr
@@ -183,7 +169,7 @@ def test_a_missing_account_stops_before_anything_is_changed(house: House, sshd: 
 def test_a_host_key_that_sshd_does_not_use_stops_it(house: House, sshd: Sshd, tmp_path: Path) -> None:
     unused = make_key(tmp_path / "unused")
     before = configuration(sshd)
-    text = script(house, declared(house, sshd, "other-key-01"))
+    text = script(house, declared(house.admin, sshd, "other-key-01"))
     wrong = text.replace("HOST_KEY=${DOORWARD_HOST_KEY:-", f"HOST_KEY={unused.private}; : ${{UNUSED:-")
     done = run_script(wrong, sshd)
     assert done.returncode == 1
@@ -193,7 +179,7 @@ def test_a_host_key_that_sshd_does_not_use_stops_it(house: House, sshd: Sshd, tm
 
 def test_an_authority_that_does_not_answer_changes_nothing(house: House, sshd: Sshd) -> None:
     before = configuration(sshd)
-    name = declared(house, sshd, "no-answer-01")
+    name = declared(house.admin, sshd, "no-answer-01")
     done = run_script(script(house, name, "--url", "https://localhost:9"), sshd)
     assert done.returncode == 1
     assert "does not answer" in done.stderr

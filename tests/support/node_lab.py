@@ -2,8 +2,9 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.support.accounts import account
 from tests.support.openssh import Sshd, SshdSettings
@@ -33,17 +34,45 @@ def script_environment(sshd: Sshd) -> dict[str, str]:
     }
 
 
-def run_script(script: str, sshd: Sshd, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a set-up script on this sshd's configuration."""
+def run_script(
+    script: str, sshd: Sshd, *words: str, changes: Mapping[str, str] | None = None, umask: int = -1
+) -> subprocess.CompletedProcess[str]:
+    """Run a set-up script on this sshd's configuration; in `changes`, "" takes a variable away."""
+    environment = {name: value for name, value in {**script_environment(sshd), **(changes or {})}.items() if value}
     return subprocess.run(
         ["/bin/sh", "-s", "--", *words],
         input=script,
-        env=script_environment(sshd),
+        env=environment,
+        umask=umask,
         capture_output=True,
         text=True,
         timeout=SCRIPT_SECONDS_MAX,
         check=False,
     )
+
+
+def everything(sshd: Sshd) -> dict[str, tuple[int, bytes]]:
+    """Every file and folder of the server but its log: mode and content."""
+    found: dict[str, tuple[int, bytes]] = {}
+    for path in sorted(sshd.directory.rglob("*")):
+        if path.name != "log":
+            found[str(path)] = (path.stat().st_mode, b"" if path.is_dir() else path.read_bytes())
+    return found
+
+
+def declared(admin: Person, sshd: Sshd, name: str) -> str:
+    """Make the node known that this sshd is to be; its name."""
+    admin.dw("nodes", "add", name, "--address", f"127.0.0.1:{sshd.port}", "--label", "env=prod")
+    return name
+
+
+def programs(folder: Path, **texts: str) -> str:
+    """A PATH on which these programs stand first, each a script for the shell."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
 
 
 def prepare_node(

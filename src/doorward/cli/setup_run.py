@@ -46,5 +46,5 @@ def run_setup(script: str, destination: str, ssh_key: Path) -> int:
     try:
         done = subprocess.run(command, input=script.encode(), timeout=SETUP_SECONDS, check=False)  # noqa: S603
     except subprocess.TimeoutExpired as error:
-        raise Unavailable("setting up a node: it took too long; the script may still be running there") from error
+        raise Unavailable("setting up a node: it took too long; the script takes back what it has done") from error
     return done.returncode

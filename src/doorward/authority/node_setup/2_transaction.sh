@@ -76,9 +76,7 @@ find_way() {  # how sshd is made to read its configuration; looked at anew each 
     for unit in ssh.socket sshd.socket; do
         if active "$unit"; then WAY=socket UNIT=$unit; return; fi
     done
-    for file in "$PID_FILE" /run/sshd.pid /var/run/sshd.pid; do
-        if [ -r "$file" ] && kill -0 "$(cat "$file")" 2>/dev/null; then WAY=process PID=$(cat "$file"); return; fi
-    done
+    if [ -r "$PID_FILE" ] && kill -0 "$(cat "$PID_FILE")" 2>/dev/null; then WAY=process PID=$(cat "$PID_FILE"); fi
 }
 
 reload_sshd() {
