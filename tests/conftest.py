@@ -1,4 +1,4 @@
-"""What holds for every test: a home of its own, no ssh-agent, and no network where code is pure."""
+"""What holds for every test: a home of its own, no ssh-agent, no network where code is pure, and one PostgreSQL."""
 
 import socket
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from typing import Final, NoReturn
 
 import pytest
 from hypothesis import settings
+from tests.support.postgres import Postgres
 
 # base, domain and wire do no I/O; their tests need none either.
 PURE: Final = frozenset({"base", "domain", "wire"})
@@ -31,6 +32,19 @@ def _empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in _OF_THE_USER:
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for all tests of this process."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres: Postgres) -> str:
+    """One database, emptied before each test: migrating it anew takes longer than most tests."""
+    return postgres.create_database("doorward_test")
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""One authority for each test, without HTTP."""
+"""One authority for each test, without HTTP, on both engines where a test says so."""
 
 from collections.abc import AsyncIterator
 
@@ -9,9 +9,17 @@ from doorward.authority.operations import open_session, sign_in
 
 
 @pytest.fixture
-async def lab() -> AsyncIterator[AuthorityLab]:
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of the PostgreSQL database for tests marked `on_both_engines`, and nothing for SQLite."""
+    engine = getattr(request, "param", "sqlite")
+    url: str = request.getfixturevalue("postgres_url") if engine == "postgresql" else ""
+    return url
+
+
+@pytest.fixture
+async def lab(database: str) -> AsyncIterator[AuthorityLab]:
     """A fresh authority; time stands still until the test moves it."""
-    async with open_lab() as opened:
+    async with open_lab(postgres_url=database) as opened:
         yield opened
 
 

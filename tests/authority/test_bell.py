@@ -38,3 +38,15 @@ async def test_cancelled_waiter_stays_cancelled() -> None:
     waiting.cancel()
     await asyncio.wait([waiting])
     assert waiting.cancelled()
+
+
+async def test_news_of_an_epoch_rings_once() -> None:
+    bell = Bell()
+    for epoch, wakes in ((3, True), (3, False), (2, False), (4, True)):
+        waiting = asyncio.create_task(bell.wait(60))
+        await asyncio.sleep(0)
+        bell.heard(epoch)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert waiting.done() is wakes
+        waiting.cancel()

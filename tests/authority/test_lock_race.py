@@ -1,18 +1,30 @@
 """A lock racing openings: whatever the interleaving, nothing of the locked user stays open without an order to cut."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TypeVar
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
+from sqlalchemy.util import await_only
+from tests.support.authority_lab import ON_BOTH_ENGINES, OPS, AuthorityLab, LabSignIn
 from tests.support.proofs import asking
 
 from doorward.api.bodies.gateway_calls import SessionPlan
+from doorward.authority.operations.open_session import open_session
 from doorward.authority.operations.resources import delete_resource
+from doorward.authority.operations.sign_in import sign_out
+from doorward.authority.operations.users import reset_user
+from doorward.authority.ports import Transaction
 from doorward.base.errors import Refused
 from doorward.base.ids import UserId
 from doorward.domain.sessions.states import SessionState
+from doorward.stores.sql.transaction import SqlTransaction
 
+pytestmark = ON_BOTH_ENGINES
 WHERE = "dwt-root@prod-web-01"
 LOCK = "kind: lock\nversion: v1\nmetadata: {name: %s}\nspec: {target: {%s}}\n"
 
@@ -31,7 +43,7 @@ async def open_of(lab: AuthorityLab, who: LabSignIn) -> list[str]:
 steps = st.lists(st.sampled_from(["open bob", "open carol", "lock bob", "lock node", "start", "yield"]), max_size=14)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=steps)
 async def test_no_session_outlives_a_lock_whatever_the_interleaving(lab: AuthorityLab, script: list[str]) -> None:
     people = await scene(lab)
@@ -97,6 +109,97 @@ async def test_many_openings_and_one_lock_at_once(lab: AuthorityLab) -> None:
     assert await open_of(lab, people["bob"]) == []
     await asyncio.gather(*openings, return_exceptions=True)
     assert await open_of(lab, people["bob"]) == []
+
+
+Ending = Callable[[AuthorityLab, dict[str, LabSignIn]], Awaitable[object]]
+ROLE_TAKEN = "kind: user\nversion: v1\nmetadata: {name: bob}\nspec: {roles: []}\n"
+DISABLED = "kind: user\nversion: v1\nmetadata: {name: bob}\nspec: {disabled: true, roles: [ops]}\n"
+MOVED = """\
+kind: node
+version: v1
+metadata: {name: prod-web-01, labels: {env: prod}}
+spec: {address: '192.0.2.99:22'}
+"""
+ENDINGS: dict[str, Ending] = {
+    "lock": lambda lab, people: lab.apply(people["ada"], LOCK % ("stop", "user: bob")),
+    "sign-out": lambda lab, people: sign_out(lab.services, people["bob"].caller, "current"),
+    "role taken": lambda lab, people: lab.apply(people["ada"], ROLE_TAKEN),
+    "role changed": lambda lab, people: lab.apply(people["ada"], OPS.replace("env: prod", "env: test")),
+    "user disabled": lambda lab, people: lab.apply(people["ada"], DISABLED),
+    "user removed": lambda lab, people: delete_resource(lab.services, people["ada"].caller, "user", "bob", None),
+    "user reset": lambda lab, people: reset_user(lab.services, people["ada"].caller, "bob"),
+    "node moved": lambda lab, people: lab.apply(people["ada"], MOVED),
+    "node removed": lambda lab, people: delete_resource(
+        lab.services, people["ada"].caller, "node", "prod-web-01", None
+    ),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+async def test_opening_that_has_inserted_and_not_committed_is_cut(lab: AuthorityLab, ending: str) -> None:
+    """The window of the race, held open: the session is there for nobody yet, and access ends."""
+    people = await scene(lab)
+    async with opening_held(lab, people["bob"]) as held:
+        ended = asyncio.ensure_future(ENDINGS[ending](lab, people))
+        with pytest.raises(TimeoutError):  # it waits for the opening, and does not look past it
+            async with asyncio.timeout(0.3):
+                await asyncio.shield(ended)
+        held.set()
+        await ended
+    (order,) = await lab.cuts()
+    assert order.epoch == await lab.epoch()
+    assert await open_of(lab, people["bob"]) == []
+
+
+@asynccontextmanager
+async def opening_held(lab: AuthorityLab, who: LabSignIn) -> AsyncIterator[asyncio.Event]:
+    """An `open_session` that stands between its insert and its commit until the event is set."""
+    inserted, release = asyncio.Event(), asyncio.Event()
+    services = replace(lab.services, store=HeldStore(lab, inserted, release))
+    opening = asyncio.create_task(open_session(services, lab.gateway, asking(lab, who, WHERE)))
+    async with asyncio.timeout(10):
+        await inserted.wait()
+    try:
+        yield release
+    finally:
+        release.set()
+        await opening
+
+
+T = TypeVar("T")
+
+
+class HeldStore:
+    """The lab's store, whose units of work pause after the one that has added a session."""
+
+    def __init__(self, lab: AuthorityLab, inserted: asyncio.Event, release: asyncio.Event) -> None:
+        self._lab = lab
+        self._loop = asyncio.get_running_loop()
+        self._inserted = inserted
+        self._release = release
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        return await self._lab.store.read(work)
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        def held(tx: SqlTransaction) -> T:
+            before = len(tx.sessions.live())
+            result = work(tx)
+            if len(tx.sessions.live()) > before:
+                self._pause()
+            return result
+
+        return await self._lab.store.write(held)
+
+    def _pause(self) -> None:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # SQLite's writing thread
+            self._loop.call_soon_threadsafe(self._inserted.set)
+            asyncio.run_coroutine_threadsafe(self._release.wait(), self._loop).result(10)
+        else:  # a greenlet of the loop's own thread
+            self._inserted.set()
+            await_only(self._release.wait())
 
 
 async def scene(lab: AuthorityLab) -> dict[str, LabSignIn]:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.support.authority_lab import OPS, AuthorityLab
+from tests.support.authority_lab import ON_BOTH_ENGINES, OPS, AuthorityLab
 from tests.support.proofs import asking
 
 from doorward.authority import policy as module
@@ -16,7 +16,10 @@ from doorward.authority.ports import StoredResource
 from doorward.base.errors import Refused
 from doorward.base.ids import SignInId, UserId
 from doorward.domain.kinds.registry import load_body
+from doorward.stores.sql.resources import SqlResources
 from doorward.stores.sql.transaction import SqlTransaction
+
+pytestmark = ON_BOTH_ENGINES
 
 
 async def test_change_is_seen_at_once(lab: AuthorityLab) -> None:
@@ -130,3 +133,54 @@ async def test_readers_and_writers_at_once_each_see_their_own(lab: AuthorityLab)
     for seen in await asyncio.gather(*reads):
         assert seen[0] == seen[1]
     await asyncio.gather(*writes)
+
+
+async def test_herd_after_a_change_reads_it_once(lab: AuthorityLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also: none of them stops the others while it reads, whatever the units of work run in."""
+    for number in range(5):
+        await lab.node(f"web-{number}")
+    listed: list[str] = []
+    heads = SqlResources.heads
+
+    def counted(resources: SqlResources, kind: str) -> Any:
+        listed.append(kind)
+        return heads(resources, kind)
+
+    monkeypatch.setattr(SqlResources, "heads", counted)
+    await lab.node("web-1", {"env": "dev"})
+    async with asyncio.timeout(10):
+        views = await asyncio.gather(*(lab.read(lab.services.policy.view) for _ in range(40)))
+    assert all(one is views[0] for one in views)
+    assert sorted(listed) == sorted(module.KINDS_OF_POLICY)
+
+
+async def test_view_torn_by_a_change_between_two_statements_is_read_again(lab: AuthorityLab) -> None:
+    """PostgreSQL's writing transactions see what others commit meanwhile; half of a change must not be kept."""
+    for number in range(3):
+        await lab.node(f"web-{number}")
+
+    class Torn:
+        """Between the list and the rest of the first reading, a node goes and another comes."""
+
+        def __init__(self, inner: SqlTransaction) -> None:
+            self.inner = inner
+            self.turn = inner.turn
+            self.resources = self
+            self.changed = False
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner.resources, name)
+
+        def heads(self, kind: str) -> Any:
+            found = self.inner.resources.heads(kind)
+            if kind == "node" and not self.changed:
+                self.changed = True
+                gone = found[1]
+                assert self.inner.resources.delete("node", gone.id, expected_revision=gone.revision)
+            return found
+
+    def work(tx: SqlTransaction) -> tuple[set[str], int]:
+        view = lab.services.policy.view(Torn(tx))
+        return set(view.node_names), view.counter - tx.resources.change_counter()
+
+    assert await lab.store.write(work) == ({"web-0", "web-2"}, 0)

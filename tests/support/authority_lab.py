@@ -1,4 +1,4 @@
-"""An authority without HTTP: the real SQLite store, the real signer over its socket, a clock that the test moves.
+"""An authority without HTTP: the real store, the real signer over its socket, a clock that the test moves.
 
 Users, roles, nodes and gateways are put into the store as they would lie there; certificates come from the signer.
 
@@ -22,9 +22,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.support.authorities import INSTALLATION, ed25519_key
+from tests.support.postgres_stores import open_emptied
 from tests.support.signers import running_signer
 from tests.support.x509_values import spki
 
@@ -51,12 +53,15 @@ from doorward.domain.sessions.record import SessionCut, SessionRecord
 from doorward.domain.sessions.states import EndReason
 from doorward.signer.rates import USUAL_RATES, Rate
 from doorward.stores.blobs.directory import DirectoryRecordings
-from doorward.stores.sql.sqlite_store import SqliteStore, open_sqlite
+from doorward.stores.sql.sqlite_store import open_sqlite
+from doorward.stores.sql.store import SqlStore
 from doorward.stores.sql.transaction import SqlTransaction
 from doorward.wire.ssh.public_key import fingerprint
 
 T = TypeVar("T")
 
+ON_BOTH_ENGINES = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+"""For tests under tests/authority whose `lab` runs on SQLite and on PostgreSQL; each run on the latter costs more."""
 SOURCE = "192.0.2.7"
 PEER = Peer(SOURCE)
 NODE_KEY = ed25519_key(9001)[1]
@@ -89,7 +94,7 @@ class AuthorityLab:
 
     folder: Path
     clock: ManualClock
-    store: SqliteStore
+    store: SqlStore
     services: Services
     entropy: SeededEntropy = field(default_factory=lambda: SeededEntropy(77))
     gateway: GatewayCaller = field(init=False)
@@ -256,18 +261,14 @@ def _template() -> bytes:
 
 
 @asynccontextmanager
-async def open_lab(clock: ManualClock | None = None) -> AsyncIterator[AuthorityLab]:
-    """A lab with one gateway, `gw`, that shows `gw.example`."""
+async def open_lab(clock: ManualClock | None = None, postgres_url: str = "") -> AsyncIterator[AuthorityLab]:
+    """A lab with one gateway, `gw`, that shows `gw.example`; on SQLite unless a database is named, which is emptied."""
     clock = clock or ManualClock()
     folder = Path(tempfile.mkdtemp(prefix="dw-lab-", dir="/tmp"))
     try:
-        (folder / "authority").mkdir(mode=0o700)
-        database = folder / "authority" / "db"
-        database.touch(mode=0o600)
-        database.write_bytes(_template())
         socket = folder / "signer"
         async with running_signer(socket, clock=clock, rates=NO_LIMITS), SignerClient(socket) as signer:
-            store = await open_sqlite(database, clock, SeededEntropy(1))
+            store = await _open_store(folder, clock, postgres_url)
             try:
                 lab = AuthorityLab(folder, clock, store, await _services(folder, clock, store, signer))
                 lab.gateway = await lab.add_gateway("gw", "gw.example")
@@ -278,7 +279,19 @@ async def open_lab(clock: ManualClock | None = None) -> AsyncIterator[AuthorityL
         shutil.rmtree(folder)
 
 
-async def _services(folder: Path, clock: ManualClock, store: SqliteStore, signer: SignerClient) -> Services:
+async def _open_store(folder: Path, clock: ManualClock, postgres_url: str) -> SqlStore:
+    if postgres_url:
+        store = await open_emptied(postgres_url, clock, SeededEntropy(1))
+        await store.create_installation(INSTALLATION)
+        return store
+    (folder / "authority").mkdir(mode=0o700)
+    database = folder / "authority" / "db"
+    database.touch(mode=0o600)
+    database.write_bytes(_template())
+    return await open_sqlite(database, clock, SeededEntropy(1))
+
+
+async def _services(folder: Path, clock: ManualClock, store: SqlStore, signer: SignerClient) -> Services:
     return Services(
         installation_id=INSTALLATION,
         store=store,

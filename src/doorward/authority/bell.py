@@ -14,11 +14,18 @@ class Bell:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self._epoch = 0
 
     def ring(self) -> None:
         """Wake everyone who waits now."""
         self._event.set()
         self._event = asyncio.Event()
+
+    def heard(self, epoch: int) -> None:
+        """Ring when this revocation epoch is news here: another authority's commit, which rang there alone."""
+        if epoch > self._epoch:
+            self._epoch = epoch
+            self.ring()
 
     async def wait(self, seconds: float = LOOK_EACH_SECONDS) -> None:
         """Return at the next ring, or after `seconds`."""

@@ -1,12 +1,15 @@
 """How access ends inside a transaction: sessions are cut, and live ones are decided anew.
 
-Whatever ends access advances the revocation epoch in the same transaction, so that an opening session that read the
-epoch before either commits first and is found here, or reads the new epoch and the new policy. The gateways learn of it
-through their watch streams.
+Whatever ends access advances the revocation epoch first, in the same transaction, whether or not it will find anything
+to end: it waits for the sessions that are opening and then sees them, and those that open later wait for it and then
+read the new epoch and the new policy. `Ending` is the proof of that order, so nothing here can be called without. The
+gateways learn of it through their watch streams.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from doorward.authority.policy import PolicyView, UnknownSubject
 from doorward.authority.ports import Transaction
@@ -41,15 +44,27 @@ SIGN_IN_MESSAGES = {
 }
 
 
-def cut(tx: Transaction, sessions: Iterable[SessionRecord], reason: EndReason, message: str, actor: Actor) -> int:
-    """Order the gateways to end these sessions; answers how many were still open. One epoch for all of them.
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A unit of work that ends access, at its epoch; made by `begin` alone."""
+
+    tx: Transaction
+    epoch: int
+
+    @classmethod
+    def begin(cls, tx: Transaction) -> Self:
+        """Wait for who is opening, hold off who comes. Before the unit of work writes anything else or looks at what is
+        live: a row that it held already could be waited for by somebody who holds the epoch."""
+        return cls(tx, tx.revocation.advance())
+
+
+def cut(ending: Ending, sessions: Iterable[SessionRecord], reason: EndReason, message: str, actor: Actor) -> int:
+    """Order the gateways to end these sessions; answers how many were still open.
 
     A lost gateway's sessions too: it may be back before their rest is over, and learns of it then.
     """
+    tx, epoch = ending.tx, ending.epoch
     moved = [one for one in sessions if tx.sessions.begin_end(one.id, reason, message)]
-    if not moved:
-        return 0
-    epoch = tx.revocation.advance()
     for one in moved:
         tx.cuts.add(SessionCut(epoch, one.id, one.gateway_id, reason, message))
         tx.events.append(
@@ -69,14 +84,15 @@ def cut(tx: Transaction, sessions: Iterable[SessionRecord], reason: EndReason, m
     return len(moved)
 
 
-def cut_node(tx: Transaction, node_id: NodeId, message: str, actor: Actor) -> int:
+def cut_node(ending: Ending, node_id: NodeId, message: str, actor: Actor) -> int:
     """Cut what is open on a node that is not where, or what, it was."""
-    sessions = [one for one in tx.sessions.live() if one.node_id == node_id]
-    return cut(tx, sessions, EndReason.TARGET_CHANGED, message, actor)
+    sessions = [one for one in ending.tx.sessions.live() if one.node_id == node_id]
+    return cut(ending, sessions, EndReason.TARGET_CHANGED, message, actor)
 
 
-def end_sign_ins(tx: Transaction, sign_ins: Iterable[SignIn], reason: SignInEnd, actor: Actor, name: str) -> int:
+def end_sign_ins(ending: Ending, sign_ins: Iterable[SignIn], reason: SignInEnd, actor: Actor, name: str) -> int:
     """End sign-ins and every session that was opened under them; answers how many sign-ins were live."""
+    tx = ending.tx
     ended: set[SignInId] = set()
     for sign_in in sign_ins:
         if not tx.sign_ins.end(sign_in.id, reason, tx.now):
@@ -84,7 +100,7 @@ def end_sign_ins(tx: Transaction, sign_ins: Iterable[SignIn], reason: SignInEnd,
         ended.add(sign_in.id)
         sessions = [one for one in tx.sessions.live() if one.sign_in_id == sign_in.id]
         end_reason = EndReason.DROPPED if reason is SignInEnd.SIGNED_OUT else EndReason.REVOKED
-        count = cut(tx, sessions, end_reason, SIGN_IN_MESSAGES.get(reason, MESSAGES[end_reason]), actor)
+        count = cut(ending, sessions, end_reason, SIGN_IN_MESSAGES.get(reason, MESSAGES[end_reason]), actor)
         tx.events.append(
             event(
                 SIGN_IN_ENDED,
@@ -100,8 +116,9 @@ def end_sign_ins(tx: Transaction, sign_ins: Iterable[SignIn], reason: SignInEnd,
     return len(ended)
 
 
-def redecide(tx: Transaction, view: PolicyView, actor: Actor) -> int:
+def redecide(ending: Ending, view: PolicyView, actor: Actor) -> int:
     """Decide every live session anew on `view`; answers how many were cut. Call it after every change of policy."""
+    tx = ending.tx
     live = [one for one in tx.sessions.live() if one.state is not SessionState.ENDING]
     if not live:
         return 0
@@ -111,7 +128,7 @@ def redecide(tx: Transaction, view: PolicyView, actor: Actor) -> int:
         found = _verdict(view, one, tx.now, scopes.get(one.gateway_id, {}))
         if found is not None:
             reason, message = found
-            count += cut(tx, [one], reason, message, actor)
+            count += cut(ending, [one], reason, message, actor)
     tx.events.append(
         event(
             POLICY_REDECIDED,

@@ -4,13 +4,12 @@ Each operation asks for the view inside its own transaction, so that it decides 
 values are kept per (id, revision), and a user's prepared roles per view, so that a change costs what changed.
 """
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from doorward.authority.ports import ResourceHead, StoredResource, Transaction
-from doorward.base.errors import DoorwardError, Refused
+from doorward.base.errors import DoorwardError, Refused, Unavailable
 from doorward.base.ids import SignInId, UserId
 from doorward.domain.access.built_in import BUILT_IN_ROLES
 from doorward.domain.access.locks import Lock
@@ -24,6 +23,9 @@ from doorward.domain.kinds.user import User
 
 PREPARED_MAX: Final = 4096
 FETCHED_ONE_BY_ONE_MAX: Final = 50  # beyond that one long read is quicker than many short ones
+VIEWS_KEPT: Final = 2
+BUILDS_MAX: Final = 8  # changes that come while one is read; more in a row means that something else is wrong
+KINDS_OF_POLICY: Final = ("user", "role", "node", "lock", "oidc_connector")
 
 
 class UnknownSubject(Refused):
@@ -38,6 +40,9 @@ class Declared:
 
     stored: StoredResource
     value: Any
+
+
+Parsed = dict[tuple[str, str], Declared]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,64 +100,88 @@ class PolicyView:
 
 
 class PolicyCache:
-    """Holds the newest view; safe to use from the store's threads."""
+    """Holds the newest views; for all units of work of one store.
+
+    After a change many ask at once: one of them reads what changed while the others wait for the store's turn.
+    """
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._parsed: dict[tuple[str, str], Declared] = {}
-        self._view: PolicyView | None = None
+        self._parsed: Parsed = {}
+        self._views: dict[int, PolicyView] = {}
 
     def view(self, tx: Transaction) -> PolicyView:
         """The view that belongs to what `tx` sees. Ask before `tx` changes anything declared: this one is kept."""
-        counter = tx.resources.change_counter()
-        with self._guard:
-            if self._view is None or self._view.counter != counter:
-                self._view = self._build(tx, counter)
-            return self._view
+        for _ in range(BUILDS_MAX):
+            counter = tx.resources.change_counter()
+            ready = self._views.get(counter)
+            if ready is not None:
+                return ready
+            with tx.turn:
+                ready = self._views.get(counter) or self._make(tx, counter)
+            if ready is not None:
+                return ready
+        raise Unavailable("reading the policy: it changes faster than it can be read")
 
     def fresh(self, tx: Transaction) -> PolicyView:
-        """A view of uncommitted changes of `tx` itself; never kept."""
-        with self._guard:
-            return self._build(tx, -1)
+        """A view of uncommitted changes of `tx` itself, which hold off those of others; never kept."""
+        return _view_of(self._read(tx), -1)
 
-    def _build(self, tx: Transaction, counter: int) -> PolicyView:
-        kept: dict[tuple[str, str], Declared] = {}
-        found = {kind: self._load(tx, kind, kept) for kind in ("user", "role", "node", "lock", "oidc_connector")}
-        if counter >= 0:
-            self._parsed = kept
-        roles = dict(BUILT_IN_ROLES)
-        roles.update({one.stored.name: one.value for one in found["role"]})
-        return PolicyView(
-            counter=counter,
-            users={one.stored.id: (one.stored, one.value) for one in found["user"]},
-            user_names={one.stored.name: one.stored.id for one in found["user"]},
-            roles=roles,
-            nodes={one.stored.id: (one.stored, one.value) for one in found["node"]},
-            node_names={one.stored.name: one.stored.id for one in found["node"]},
-            locks=tuple(one.value for one in found["lock"]),
-            targets={one.stored.id: _target(one) for one in found["node"]},
-            connectors={one.stored.name: (one.stored, one.value) for one in found["oidc_connector"]},
-        )
+    def _make(self, tx: Transaction, counter: int) -> PolicyView | None:
+        """None when somebody's change came between the first statement and the last: it may hold half of it."""
+        try:
+            found = self._read(tx)
+        except _TornError:
+            return None
+        if tx.resources.change_counter() != counter:
+            return None
+        made = _view_of(found, counter)
+        if not self._views or counter > max(self._views):
+            self._parsed = {(kind, one.stored.id): one for kind, those in found.items() for one in those}
+        # The one before stays for those that began before the change; whoever is still older makes their own.
+        self._views = dict(sorted({**self._views, counter: made}.items())[-VIEWS_KEPT:])
+        return made
 
-    def _load(self, tx: Transaction, kind: str, kept: dict[tuple[str, str], Declared]) -> list[Declared]:
-        heads = tx.resources.heads(kind)
-        changed = [head for head in heads if not self._is_parsed(kind, head)]
-        if len(changed) > FETCHED_ONE_BY_ONE_MAX:
-            fetched = {one.id: one for one in tx.resources.list(kind)}
-        else:
-            found = (tx.resources.by_id(kind, head.id) for head in changed)
-            fetched = {one.id: one for one in found if one is not None}
-        for head in changed:
-            stored = fetched[head.id]
-            kept[kind, head.id] = Declared(stored, _parse(kind, stored))
-        for head in heads:
-            if (kind, head.id) not in kept:
-                kept[kind, head.id] = self._parsed[kind, head.id]
-        return [kept[kind, head.id] for head in heads]
+    def _read(self, tx: Transaction) -> dict[str, list[Declared]]:
+        parsed = self._parsed  # one and the same while this reads, whatever others make meanwhile
+        return {kind: _load(tx, kind, parsed) for kind in KINDS_OF_POLICY}
 
-    def _is_parsed(self, kind: str, head: ResourceHead) -> bool:
-        known = self._parsed.get((kind, head.id))
-        return known is not None and (known.stored.revision, known.stored.name) == (head.revision, head.name)
+
+def _view_of(found: Mapping[str, list[Declared]], counter: int) -> PolicyView:
+    roles = dict(BUILT_IN_ROLES)
+    roles.update({one.stored.name: one.value for one in found["role"]})
+    return PolicyView(
+        counter=counter,
+        users={one.stored.id: (one.stored, one.value) for one in found["user"]},
+        user_names={one.stored.name: one.stored.id for one in found["user"]},
+        roles=roles,
+        nodes={one.stored.id: (one.stored, one.value) for one in found["node"]},
+        node_names={one.stored.name: one.stored.id for one in found["node"]},
+        locks=tuple(one.value for one in found["lock"]),
+        targets={one.stored.id: _target(one) for one in found["node"]},
+        connectors={one.stored.name: (one.stored, one.value) for one in found["oidc_connector"]},
+    )
+
+
+class _TornError(Exception):
+    """What was listed is not there any more: somebody's change came between two statements."""
+
+
+def _load(tx: Transaction, kind: str, parsed: Parsed) -> list[Declared]:
+    heads = tx.resources.heads(kind)
+    changed = [head for head in heads if not _is_parsed(parsed.get((kind, head.id)), head)]
+    if len(changed) > FETCHED_ONE_BY_ONE_MAX:
+        fetched = {one.id: one for one in tx.resources.list(kind)}
+    else:
+        found = (tx.resources.by_id(kind, head.id) for head in changed)
+        fetched = {one.id: one for one in found if one is not None}
+    if any(head.id not in fetched for head in changed):
+        raise _TornError
+    made = {head.id: Declared(fetched[head.id], _parse(kind, fetched[head.id])) for head in changed}
+    return [made.get(head.id) or parsed[kind, head.id] for head in heads]
+
+
+def _is_parsed(known: Declared | None, head: ResourceHead) -> bool:
+    return known is not None and (known.stored.revision, known.stored.name) == (head.revision, head.name)
 
 
 def _parse(kind: str, stored: StoredResource) -> Any:

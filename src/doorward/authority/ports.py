@@ -7,6 +7,7 @@ Every `get` answers None for what is not there; every compare-and-set answers wh
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -308,6 +309,15 @@ class Transaction(Protocol):
 
     @property
     def now(self) -> datetime: ...
+    @property
+    def turn(self) -> AbstractContextManager[object]:
+        """Of this store's units of work in this process one at a time is inside, and may read while it is.
+
+        For what all of them need and one should make. Never a lock of one's own: on one engine units of work are
+        threads, on the other they share a thread.
+        """
+        ...
+
     @property
     def resources(self) -> Resources: ...
     @property

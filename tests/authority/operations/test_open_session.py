@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
+from tests.support.authority_lab import ON_BOTH_ENGINES, OPS, AuthorityLab, LabSignIn
 from tests.support.proofs import SignedRequest, asking, new_session_key, open_as
 
 from doorward.api.bodies.gateway_calls import OpenSession
@@ -23,6 +23,7 @@ from doorward.domain.recording.levels import RecordingLevel
 from doorward.domain.sessions.states import EndReason, SessionState
 from doorward.wire.ssh.certificate import parse_certificate
 
+pytestmark = ON_BOTH_ENGINES
 WHERE = "dwt-root@prod-web-01"
 
 

@@ -187,7 +187,8 @@ async def test_a_lock_and_an_opening_never_miss_each_other(store: SqlStore) -> N
         return session(number).id, epoch
 
     def locking(tx: Any) -> tuple[int, set[str]]:
-        return tx.revocation.advance(), {one.id for one in tx.sessions.live()}
+        epoch = tx.revocation.advance()  # first, as whatever ends access does (authority/endings.py)
+        return epoch, {one.id for one in tx.sessions.live()}
 
     works: list[Any] = [
         store.write(locking) if at % 4 == 0 else store.write(partial(opening, at)) for at in range(1, 41)

@@ -1,7 +1,7 @@
 """An administrator ends a session, or a person their own."""
 
 from doorward.authority.callers import UserCaller
-from doorward.authority.endings import MESSAGES, cut
+from doorward.authority.endings import MESSAGES, Ending, cut
 from doorward.authority.ports import Transaction
 from doorward.authority.rights import require
 from doorward.authority.services import Services
@@ -21,6 +21,7 @@ async def end_session(services: Services, caller: UserCaller, session_id: str, m
     one_line(message)
 
     def work(tx: Transaction) -> SessionRecord:
+        ending = Ending.begin(tx)
         session = tx.sessions.get(SessionId(checked_id(session_id)))
         own = session is not None and session.user_id == caller.user_id
         if not own:
@@ -30,7 +31,7 @@ async def end_session(services: Services, caller: UserCaller, session_id: str, m
         if session.state is not SessionState.ENDED:
             reason = EndReason.DROPPED if own else EndReason.REVOKED
             text = message or ("you ended this session" if own else MESSAGES[EndReason.REVOKED])
-            cut(tx, [session], reason, text, Actor.user(caller.user_id))
+            cut(ending, [session], reason, text, Actor.user(caller.user_id))
         return tx.sessions.get(session.id) or session
 
     ended = await services.store.write(work)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import msgspec
 
-from doorward.authority.endings import redecide
+from doorward.authority.endings import Ending, redecide
 from doorward.authority.noting import note
 from doorward.authority.ports import StoredResource, Transaction
 from doorward.authority.services import Services
@@ -34,8 +34,9 @@ def lock_name(node_id: str) -> str:
     return f"second-key-{node_id}"
 
 
-def lock_doubted(services: Services, tx: Transaction, node: StoredResource, known: NodeHost, shown: str) -> None:
+def lock_doubted(services: Services, ending: Ending, node: StoredResource, known: NodeHost, shown: str) -> None:
     """Lock the node, cut what is open on it, and note why; where it is locked for this already, that stands."""
+    tx = ending.tx
     actor = Actor.node(known.node_id)
     subjects = Subjects(node=node.id, resource=node.id)
     fields = {"name": node.name, "expected": known.fingerprint, "shown": shown, "address": ""}
@@ -46,7 +47,7 @@ def lock_doubted(services: Services, tx: Transaction, node: StoredResource, know
         return
     locked = {"name": lock.name, "target": dict(lock.target), "message": message}
     note(tx, LOCK_CREATED, actor, locked, subjects)
-    redecide(tx, services.policy.fresh(tx), actor)
+    redecide(ending, services.policy.fresh(tx), actor)
 
 
 def _put(services: Services, tx: Transaction, lock: Lock, actor: Actor) -> bool:

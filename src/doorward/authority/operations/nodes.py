@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from doorward.api.bodies.administration import EnrolledNode, EnrolNode, NodeSetup, NodeSetupScript, PinHostKey
 from doorward.api.bodies.resources import ResourceView
 from doorward.authority.callers import Peer, UserCaller
-from doorward.authority.endings import cut_node
+from doorward.authority.endings import Ending, cut_node
 from doorward.authority.node_script import ScriptFacts, setup_script
 from doorward.authority.noting import note
 from doorward.authority.operations.node_doubt import AnotherKey, lock_doubted
@@ -59,7 +59,7 @@ async def node_setup(services: Services, caller: UserCaller, name: str, said: No
         actor = Actor.user(caller.user_id)
         new = NewToken(token, TokenKind.NODE, stored.name, stored.id, logins)
         if said.replace:
-            _forget_key(tx, stored, actor)
+            _forget_key(Ending.begin(tx), stored, actor)
         row = add_token(tx, new, actor)
         fields = {"name": stored.name, "logins": list(logins), "expires_micros": to_micros(row.expires)}
         note(tx, NODE_SETUP_TOKEN_ISSUED, actor, fields, _subjects(stored))
@@ -80,15 +80,16 @@ async def node_setup(services: Services, caller: UserCaller, name: str, said: No
     return made
 
 
-def _forget_key(tx: Transaction, stored: StoredResource, actor: Actor) -> None:
+def _forget_key(ending: Ending, stored: StoredResource, actor: Actor) -> None:
     """From now on the node opens for nobody, until a machine has enrolled as it."""
+    tx = ending.tx
     known = tx.node_hosts.get(NodeId(stored.id))
     if known is None:
         return
     tx.node_hosts.delete(known.node_id)
     fields = {"name": stored.name, "fingerprint": known.fingerprint}
     note(tx, NODE_KEY_FORGOTTEN, actor, fields, _subjects(stored))
-    cut_node(tx, known.node_id, "the node's host key is being replaced", actor)
+    cut_node(ending, known.node_id, "the node's host key is being replaced", actor)
 
 
 async def enrol_node(services: Services, peer: Peer, said: EnrolNode) -> EnrolledNode:
@@ -111,10 +112,11 @@ async def enrol_node(services: Services, peer: Peer, said: EnrolNode) -> Enrolle
         if stored is None:
             raise Missing("enrolling a node: it was removed meanwhile")
         shown = fingerprint(blob)
+        ending = Ending.begin(tx)
         spend(tx, said.token, TokenKind.NODE, shown, peer.source)
         known = tx.node_hosts.get(node_id)
         if known is not None and known.fingerprint != shown:
-            lock_doubted(services, tx, stored, known, shown)
+            lock_doubted(services, ending, stored, known, shown)
             return False
         tx.node_hosts.put(NodeHost(node_id, shown, blob, HostVerification.TOKEN, tx.now, node_id))
         fields = {"name": stored.name, "fingerprint": shown, "source": peer.source}
@@ -220,13 +222,14 @@ async def pin_host_key(services: Services, caller: UserCaller, name: str, said: 
         require(services, tx, caller, "node", "update")
         stored = _stored(tx, name)
         node_id, actor = NodeId(stored.id), Actor.user(caller.user_id)
+        ending = Ending.begin(tx)
         known = tx.node_hosts.get(node_id)
         host = NodeHost(node_id, said.fingerprint, b"", HostVerification.FINGERPRINT, tx.now, caller.user_id)
         tx.node_hosts.put(host)
         fields = {"name": stored.name, "fingerprint": said.fingerprint}
         note(tx, NODE_KEY_PINNED, actor, fields, _subjects(stored))
         if known is not None and known.fingerprint != said.fingerprint:
-            cut_node(tx, node_id, "the node has another host key now", actor)
+            cut_node(ending, node_id, "the node has another host key now", actor)
         return view_of(stored)
 
     pinned = await services.store.write(work)

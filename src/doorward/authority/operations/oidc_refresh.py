@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 
-from doorward.authority.endings import end_sign_ins
+from doorward.authority.endings import Ending, end_sign_ins
 from doorward.authority.oidc.tokens import TokenRefused
 from doorward.authority.operations.oidc_flows import Connected, with_id
 from doorward.authority.operations.oidc_users import apply_claims
@@ -58,12 +58,13 @@ async def end_oidc(services: Services, find: Callable[[Transaction], Sequence[Oi
     """End the sign-ins that `find` answers, and their sessions; how many were live."""
 
     def work(tx: Transaction) -> list[SignInId]:
+        ending = Ending.begin(tx)
         ended: list[SignInId] = []
         for one in find(tx):
             sign_in = tx.sign_ins.get(one.sign_in_id)
             user = tx.resources.by_id("user", one.user_id)
             name = user.name if user is not None else ""
-            if sign_in is not None and end_sign_ins(tx, [sign_in], reason, SYSTEM, name):
+            if sign_in is not None and end_sign_ins(ending, [sign_in], reason, SYSTEM, name):
                 ended.append(sign_in.id)
         return ended
 
@@ -101,8 +102,9 @@ async def _heard(services: Services, one: OidcSignIn, connected: Connected, clai
 
     def work(tx: Transaction) -> bool:
         due, too_old = claims_times(connected.connector, tx.now)
+        changed = apply_claims(services, tx, one.user_id, got)  # first: it may end access
         tx.oidc_sign_ins.checked(one.sign_in_id, tx.now, due, too_old)
-        return apply_claims(services, tx, one.user_id, got)
+        return changed
 
     if await services.store.write(work):
         services.bell.ring()

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from doorward.authority.endings import redecide
+from doorward.authority.endings import Ending, redecide
 from doorward.authority.noting import note
 from doorward.authority.policy import PolicyView
 from doorward.authority.ports import StoredResource, Transaction
@@ -113,20 +113,36 @@ def store_entrant(services: Services, tx: Transaction, one: Entrant, arrival: Ar
 
 
 def apply_claims(services: Services, tx: Transaction, user_id: UserId, got: Claimed) -> bool:
-    """Set a user's roles and traits to what the provider says; True when that changed anything, live sessions too."""
-    found = services.policy.view(tx).users.get(user_id)
-    if found is None:
+    """Set a user's roles and traits to what the provider says; True when that changed anything, live sessions too.
+
+    What it may end comes first in `tx`, so call it before `tx` writes anything; most sign-ins change nothing and hold
+    nobody off.
+    """
+    if _change(services, tx, user_id, got) is None:
         return False
-    earlier, user = found
-    body = dump(replace(user, roles=got.roles, traits=got.traits))
-    if dict(earlier.body) == body:
+    ending = Ending.begin(tx)
+    change = _change(services, tx, user_id, got)  # looked at again: the wait may have been for who changed it
+    if change is None:
         return False
+    earlier, body = change
     stored = StoredResource("user", earlier.name, earlier.id, earlier.revision + 1, body, tx.now)
     if not tx.resources.update(stored, expected_revision=earlier.revision):
         raise Conflict("setting what the provider says: somebody changed the user just now")
     _note(tx, RESOURCE_UPDATED, stored, body)
-    redecide(tx, services.policy.fresh(tx), SYSTEM)
+    redecide(ending, services.policy.fresh(tx), SYSTEM)
     return True
+
+
+def _change(
+    services: Services, tx: Transaction, user_id: UserId, got: Claimed
+) -> tuple[StoredResource, dict[str, Any]] | None:
+    """The user as stored and the body that it should have, when they differ."""
+    found = services.policy.view(tx).users.get(user_id)
+    if found is None:
+        return None
+    earlier, user = found
+    body = dump(replace(user, roles=got.roles, traits=got.traits))
+    return None if dict(earlier.body) == body else (earlier, body)
 
 
 def _note(tx: Transaction, kind: EventType, stored: StoredResource, body: Mapping[str, Any]) -> None:

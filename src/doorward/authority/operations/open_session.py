@@ -72,6 +72,8 @@ async def _open(services: Services, caller: GatewayCaller, wanted: OpenSession) 
     found = await services.store.write(work)
     if isinstance(found, Refused):
         raise found
+    # Its gateway forwards nothing before it has heard of this epoch, and should not have to wait for the next look.
+    services.bell.heard(found.record.epoch)
     return await _plan(services, found, wanted)
 
 

@@ -14,7 +14,7 @@ import msgspec
 from doorward.api.bodies.resources import Applied, Apply, Change, ResourceView, SourceFile
 from doorward.authority.callers import UserCaller
 from doorward.authority.changes import check_change, check_removal, lock_warnings
-from doorward.authority.endings import cut_node, end_sign_ins, redecide
+from doorward.authority.endings import Ending, cut_node, end_sign_ins, redecide
 from doorward.authority.giving import check_administrator_left
 from doorward.authority.noting import note
 from doorward.authority.policy import PolicyView
@@ -109,6 +109,7 @@ def store_documents(
     services: Services, tx: Transaction, caller: UserCaller, documents: Sequence[Declared]
 ) -> list[Change]:
     """Inside a transaction: rights, revisions, rows, events, then what the changes mean for what is live."""
+    ending = Ending.begin(tx)
     before = services.policy.view(tx)
     for one in documents:
         verb = "create" if tx.resources.get(one.kind, one.name) is None else "update"
@@ -122,11 +123,11 @@ def store_documents(
         if one.kind == "user" and one.value.disabled:
             stored, _ = after.users[after.user_names[one.name]]
             live = tx.sign_ins.live_of(UserId(stored.id), tx.now)
-            end_sign_ins(tx, live, SignInEnd.USER_DISABLED, actor, stored.name)
+            end_sign_ins(ending, live, SignInEnd.USER_DISABLED, actor, stored.name)
     changes = [_warned(change, one, after) for change, one in zip(changes, documents, strict=True)]
-    _cut_moved(tx, before, after, actor)
+    _cut_moved(ending, before, after, actor)
     if any(change.action != "unchanged" for change in changes):
-        redecide(tx, after, actor)
+        redecide(ending, after, actor)
     return changes
 
 
@@ -138,12 +139,12 @@ def _warned(change: Change, one: Declared, after: PolicyView) -> Change:
     return change
 
 
-def _cut_moved(tx: Transaction, before: PolicyView, after: PolicyView, actor: Actor) -> None:
+def _cut_moved(ending: Ending, before: PolicyView, after: PolicyView, actor: Actor) -> None:
     """What is open on a node was opened to its address; under another one it is another machine."""
     for node_id, (_, node) in after.nodes.items():
         earlier = before.nodes.get(node_id)
         if earlier is not None and earlier[1] is not node and earlier[1].address != node.address:
-            cut_node(tx, NodeId(node_id), "the node has another address now", actor)
+            cut_node(ending, NodeId(node_id), "the node has another address now", actor)
 
 
 def _store(services: Services, tx: Transaction, caller: UserCaller, one: Declared) -> Change:
@@ -208,6 +209,7 @@ async def delete_resource(services: Services, caller: UserCaller, kind: str, nam
     _known_kind(kind)
 
     def work(tx: Transaction) -> Change:
+        ending = Ending.begin(tx)
         require(services, tx, caller, kind, "delete")
         before = services.policy.view(tx)
         stored = tx.resources.get(kind, name)
@@ -218,7 +220,7 @@ async def delete_resource(services: Services, caller: UserCaller, kind: str, nam
         actor = Actor.user(caller.user_id)
         if kind == "user":
             live = tx.sign_ins.live_of(UserId(stored.id), tx.now)
-            end_sign_ins(tx, live, SignInEnd.USER_DISABLED, actor, stored.name)
+            end_sign_ins(ending, live, SignInEnd.USER_DISABLED, actor, stored.name)
             tx.passwords.delete(UserId(stored.id))
             tx.totp.delete_all(UserId(stored.id))
             tx.invitations.revoke_all(UserId(stored.id), tx.now)
@@ -231,7 +233,7 @@ async def delete_resource(services: Services, caller: UserCaller, kind: str, nam
         if kind == "lock":
             fields = {"name": stored.name, "target": _lock_target(before, name)}
             note(tx, LOCK_DELETED, actor, fields, _subjects(stored))
-        redecide(tx, after, actor)
+        redecide(ending, after, actor)
         return Change(kind, name, stored.id, stored.revision, "deleted")
 
     change = await services.store.write(work)

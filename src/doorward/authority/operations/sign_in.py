@@ -10,7 +10,7 @@ from typing import Final
 
 from doorward.api.bodies.sign_ins import SignedIn, SignInEntry, SignInWithPassword, Status, Trust
 from doorward.authority.callers import Peer, UserCaller
-from doorward.authority.endings import end_sign_ins
+from doorward.authority.endings import Ending, end_sign_ins
 from doorward.authority.factor_failures import count_failure, is_blocked
 from doorward.authority.operations.issue import Proven, client_keys, issue
 from doorward.authority.policy import PolicyView
@@ -177,6 +177,7 @@ async def sign_out(services: Services, caller: UserCaller, sign_in_id: str) -> S
     wanted = caller.sign_in_id if sign_in_id == "current" else SignInId(checked_id(sign_in_id))
 
     def work(tx: Transaction) -> Status:
+        ending = Ending.begin(tx)
         found = tx.sign_ins.get(wanted)
         own = found is not None and found.user_id == caller.user_id
         if not own:
@@ -184,7 +185,7 @@ async def sign_out(services: Services, caller: UserCaller, sign_in_id: str) -> S
         if found is None:
             raise Missing("signing out: there is no such sign-in")
         reason = SignInEnd.SIGNED_OUT if own else SignInEnd.REVOKED
-        end_sign_ins(tx, [found], reason, Actor.user(caller.user_id), caller.user_name if own else "")
+        end_sign_ins(ending, [found], reason, Actor.user(caller.user_id), caller.user_name if own else "")
         return _status(services, tx, caller)
 
     answer = await services.store.write(work)

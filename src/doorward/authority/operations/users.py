@@ -10,7 +10,7 @@ from typing import Final
 
 from doorward.api.bodies.administration import AddUser, IssuedCode
 from doorward.authority.callers import UserCaller
-from doorward.authority.endings import end_sign_ins
+from doorward.authority.endings import Ending, end_sign_ins
 from doorward.authority.giving import check_gives
 from doorward.authority.noting import note
 from doorward.authority.operations.resources import store_documents
@@ -109,6 +109,7 @@ async def reset_user(services: Services, caller: UserCaller, name: str) -> Issue
     """Remove all factors, end everything that is live, and answer a code to start over with."""
 
     def work(tx: Transaction) -> IssuedCode:
+        ending = Ending.begin(tx)
         view = services.policy.view(tx)
         stored, user = _found(view, name)
         check_gives(view, caller, user)
@@ -116,7 +117,7 @@ async def reset_user(services: Services, caller: UserCaller, name: str) -> Issue
         _check_local(tx, user_id, name)
         actor = Actor.user(caller.user_id)
         live = tx.sign_ins.live_of(user_id, tx.now)
-        ended = end_sign_ins(tx, live, SignInEnd.USER_RESET, actor, stored.name)
+        ended = end_sign_ins(ending, live, SignInEnd.USER_RESET, actor, stored.name)
         tx.passwords.delete(user_id)
         removed = tx.totp.delete_all(user_id)
         tx.failures.clear(user_id)

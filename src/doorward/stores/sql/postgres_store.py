@@ -18,13 +18,14 @@ from doorward.base.clock import EPOCH, Clock, from_micros
 from doorward.base.entropy import Entropy
 from doorward.domain.audit.log import VerifyReport
 from doorward.stores.sql.faults import DRIVER_ERRORS, StoreBusy, is_retried, meaning
+from doorward.stores.sql.greenlet_lock import GreenletLock
 from doorward.stores.sql.log_append import NoEvents, StagedEvents
 from doorward.stores.sql.log_verify import verify_log
 from doorward.stores.sql.migrate import migrate, take_lock
 from doorward.stores.sql.postgres_sequencer import Sequencer
 from doorward.stores.sql.store import SqlStore
 from doorward.stores.sql.tables_log import log_pending
-from doorward.stores.sql.transaction import SqlTransaction
+from doorward.stores.sql.transaction import SqlTransaction, Turn
 
 T = TypeVar("T")
 
@@ -50,6 +51,7 @@ class PostgresStore(SqlStore):
         self._entropy = entropy
         self._database_time = database_time
         self._waiting = 0
+        self._turn = GreenletLock()
         self._sequencer = Sequencer(engine)
         self._numbering = asyncio.create_task(self._sequencer.run(), name="log sequencer")
 
@@ -95,7 +97,7 @@ class PostgresStore(SqlStore):
     async def _write(self, work: Callable[[SqlTransaction], T]) -> T:
         events = StagedEvents(self._entropy)
         try:
-            result = work(_WithoutConnection(self._clock.now(), events))
+            result = work(_WithoutConnection(self._clock.now(), events, self._turn))
         except _ConnectionNeededError:
             result, events = await self._transact(work)
             if events.rows:
@@ -126,8 +128,8 @@ class PostgresStore(SqlStore):
 
     def _transaction(self, connection: Connection, events: StagedEvents | NoEvents) -> SqlTransaction:
         if self._database_time:
-            return _DatabaseTimed(connection, EPOCH, events)
-        return SqlTransaction(connection, self._clock.now(), events)
+            return _DatabaseTimed(connection, EPOCH, events, self._turn)
+        return SqlTransaction(connection, self._clock.now(), events, self._turn)
 
 
 class _DatabaseTimed(SqlTransaction):
@@ -146,9 +148,10 @@ class _ConnectionNeededError(BaseException):
 class _WithoutConnection(SqlTransaction):
     """What a unit of work gets first: if staging events is all that it does, a connection is never taken."""
 
-    def __init__(self, now: datetime, events: StagedEvents) -> None:
+    def __init__(self, now: datetime, events: StagedEvents, turn: Turn) -> None:
         self._now = now
         self._events = events
+        self._turn = turn
 
     @property
     def connection(self) -> NoReturn:  # type: ignore[override]

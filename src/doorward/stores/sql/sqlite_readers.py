@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from doorward.base.clock import Clock
 from doorward.stores.sql.faults import StoreBusy, StoreUnavailable, meaning
 from doorward.stores.sql.log_append import NoEvents
-from doorward.stores.sql.transaction import SqlTransaction
+from doorward.stores.sql.transaction import SqlTransaction, Turn
 from doorward.stores.sql.unit import Capture
 
 THREADS: Final = 4
@@ -28,9 +28,10 @@ PROGRESS_STEPS: Final = 20_000
 class SqliteReaders:
     """Runs reading units of work. `close` waits for those that run."""
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Engine, clock: Clock, turn: Turn) -> None:
         self._engine = engine
         self._clock = clock
+        self._turn = turn
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqlite reader")
         self._local = threading.local()
         self._open: list[Connection] = []
@@ -62,7 +63,7 @@ class SqliteReaders:
             connection = self._connection()
             self._local.until = self._clock.elapsed_seconds() + READ_SECONDS_MAX
             with connection.begin() as snapshot:
-                result = work(SqlTransaction(connection, self._clock.now(), NoEvents()))
+                result = work(SqlTransaction(connection, self._clock.now(), NoEvents(), self._turn))
                 snapshot.rollback()
         if outcome.error is not None:
             raise meaning(outcome.error)

@@ -6,6 +6,7 @@ a crash at any instant). Everything that fails leaves nothing behind.
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -92,6 +93,7 @@ def _open(path: Path, clock: Clock, entropy: Entropy) -> SqliteStore:
     except DRIVER_ERRORS as error:
         raise meaning(error) from error
     reading = reading_engine(path)
-    writer = SqliteWriter(writing, clock, entropy)
+    turn = threading.Lock()  # units of work run in threads here
+    writer = SqliteWriter(writing, clock, entropy, turn)
     writer.start()
-    return SqliteStore(path, reading, writer, SqliteReaders(reading, clock))
+    return SqliteStore(path, reading, writer, SqliteReaders(reading, clock, turn))

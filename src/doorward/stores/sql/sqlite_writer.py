@@ -18,7 +18,7 @@ from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
 from doorward.stores.sql.faults import StoreBusy, StoreUnavailable
 from doorward.stores.sql.log_append import StagedEvents, append_rows
-from doorward.stores.sql.transaction import SqlTransaction
+from doorward.stores.sql.transaction import SqlTransaction, Turn
 from doorward.stores.sql.unit import OUTCOME_SECONDS_MAX, QUEUED_SECONDS_MAX, Capture, Stage, Unit, settle_all
 
 QUEUE_UNITS_MAX: Final = 4096  # more than that waits for longer than a caller would
@@ -30,10 +30,11 @@ PROGRESS_STEPS: Final = 20_000  # how often SQLite asks whether to go on: about 
 class SqliteWriter:
     """Owns the writing connection. `submit` from any loop; `close` finishes what is queued."""
 
-    def __init__(self, engine: Engine, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, engine: Engine, clock: Clock, entropy: Entropy, turn: Turn) -> None:
         self._engine = engine
         self._clock = clock
         self._entropy = entropy
+        self._turn = turn
         self._queue: deque[Unit] = deque()
         self._wake = threading.Condition()
         self._closing = False
@@ -140,7 +141,7 @@ class SqliteWriter:
         self._allow_work()
         raw.execute("SAVEPOINT unit")
         with Capture() as outcome:
-            unit.result = unit.work(SqlTransaction(connection, self._clock.now(), events))
+            unit.result = unit.work(SqlTransaction(connection, self._clock.now(), events, self._turn))
         if outcome.error is None:
             raw.execute("RELEASE unit")
             return

@@ -1,5 +1,6 @@
 """Everything that one unit of work may touch, on one connection at one instant."""
 
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
 
@@ -17,19 +18,27 @@ from doorward.stores.sql.resources import SqlResources
 from doorward.stores.sql.sessions import SqlCuts, SqlRevocation, SqlSessions
 from doorward.stores.sql.sign_ins import SqlSignIns
 
+Turn = AbstractContextManager[object]
+
 
 class SqlTransaction:
     """`Transaction` of `authority.ports`. Repositories are made when they are asked for; most works need two."""
 
-    def __init__(self, connection: Connection, now: datetime, events: Events) -> None:
+    def __init__(self, connection: Connection, now: datetime, events: Events, turn: Turn) -> None:
         self.connection = connection
         self._now = now
         self._events = events
+        self._turn = turn
 
     @property
     def now(self) -> datetime:
         """One instant for the whole unit of work."""
         return self._now
+
+    @property
+    def turn(self) -> Turn:
+        """The store's one turn."""
+        return self._turn
 
     @property
     def events(self) -> Events:
