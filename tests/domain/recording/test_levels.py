@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from doorward.base.errors import Invalid
-from doorward.domain.recording.levels import Content, RecordingLevel, StreamKind, coverage, truncation_allowed
+from doorward.domain.recording.levels import Content, RecordingLevel, StreamKind, coverage
 
 STORED = {Content.UNSTORED: 0, Content.DIGEST: 1, Content.STORED: 2}
 
@@ -49,10 +49,3 @@ def test_strict_refuses_exactly_what_can_not_be_stored() -> None:
 def test_only_strict_refuses() -> None:
     lower = [level for level in RecordingLevel if level is not RecordingLevel.STRICT]
     assert not any(coverage(level, kind).refused for level in lower for kind in StreamKind)
-
-
-def test_output_is_never_truncated_where_a_person_could_act_unseen() -> None:
-    assert truncation_allowed(RecordingLevel.OUTPUT, has_pty=False, stdin_after_limit=False)
-    assert not truncation_allowed(RecordingLevel.STRICT, has_pty=False, stdin_after_limit=False)
-    assert not truncation_allowed(RecordingLevel.OUTPUT, has_pty=True, stdin_after_limit=False)
-    assert not truncation_allowed(RecordingLevel.OUTPUT, has_pty=False, stdin_after_limit=True)

@@ -15,7 +15,7 @@ from doorward.domain.recording.frames import Exited, Note, StreamClosed
 from doorward.domain.recording.levels import RecordingLevel, StreamKind
 from doorward.domain.recording.reader import recover
 from doorward.gateway.recorder.budget import CLOSING_BYTES, RecorderLimits
-from doorward.gateway.recorder.failures import QuotaReached, RecorderFailed, SessionLimitReached
+from doorward.gateway.recorder.failures import QuotaReached, RecorderFailed
 from doorward.gateway.recorder.recorder import Recorder
 from doorward.gateway.recorder.spool import Spool
 
@@ -76,7 +76,7 @@ def test_a_session_that_reached_its_limit_still_stores_how_it_closed() -> None:
     session = bench.session()
     session.write(190 * KIB)
     for _ in range(2):
-        with pytest.raises(SessionLimitReached):
+        with pytest.raises(QuotaReached, match="the limit"):
             session.write(10 * KIB)
     session.recorder.exited(session.stream, Exited(status=0))
     session.recorder.close_stream(session.stream, StreamClosed(output_bytes=190 * KIB))
@@ -116,7 +116,7 @@ def test_streams_that_open_without_end_pay_for_their_closing_ahead() -> None:
     bench = Bench()
     session = bench.session()
     opened = [session.stream]
-    with pytest.raises(SessionLimitReached):
+    with pytest.raises(QuotaReached, match="the limit"):
         again_and_again(lambda: opened.append(session.recorder.open_stream(StreamKind.EXEC, RecordingLevel.OUTPUT)))
     assert len(opened) > 100
     for stream in opened:

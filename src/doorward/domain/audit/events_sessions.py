@@ -127,14 +127,6 @@ CHANNEL_REFUSED: Final = event_type(
 RECORDING_STARTED: Final = event_type(
     "DW6001", "recording.started", "a session's recording began", public("level"), from_gateway=True
 )
-RECORDING_PARTIAL: Final = event_type(
-    "DW6002",
-    "recording.partial",
-    "a recording holds less than was asked for, and where",
-    public("reason", required=True),
-    public("stream", "dropped_bytes", shape=Shape.INTEGER),
-    from_gateway=True,
-)
 RECORDING_SEALED: Final = event_type(
     "DW6003",
     "recording.sealed",
@@ -168,7 +160,6 @@ SESSION_EVENTS: Final[tuple[EventType, ...]] = (
     FORWARD_REFUSED,
     CHANNEL_REFUSED,
     RECORDING_STARTED,
-    RECORDING_PARTIAL,
     RECORDING_SEALED,
     RECORDING_VIEWED,
     RECORDING_EXPORTED,

@@ -120,7 +120,7 @@ class Note(Body, frozen=True):
 
 
 class Partial(Body, frozen=True):
-    """From here on something passed unstored: the fact `recording_partial`. `direction`: output or input."""
+    """From here on something passed unstored; no gateway of ours writes it. `direction`: output or input."""
 
     direction: str
     reason: str

@@ -1,7 +1,7 @@
 """How much of a session is stored, from nothing to everything.
 
 The levels are ordered, so that the strictest of several demands is their `max`. A level is asked for by policy; what
-was achieved is a fact about the session, and lower than asked only where something was left out (`recording_partial`).
+was achieved is a fact about the session. Nothing is left out: what can not be stored at its level ends the session.
 Under `strict` all that passes is stored, or that kind of stream is refused.
 """
 
@@ -129,12 +129,3 @@ COVERAGE: Final = {
 def coverage(level: RecordingLevel, kind: StreamKind) -> Coverage:
     """What `level` stores of a stream of `kind`."""
     return COVERAGE[kind][level]
-
-
-def truncation_allowed(level: RecordingLevel, *, has_pty: bool, stdin_after_limit: bool) -> bool:
-    """Whether output beyond the limit may pass unstored, noted as the fact `recording_partial`.
-
-    Never under `strict`, never with a terminal, never once input flows after the limit: otherwise a flood of output
-    would be the way to do the rest unseen.
-    """
-    return level < RecordingLevel.STRICT and not has_pty and not stdin_after_limit

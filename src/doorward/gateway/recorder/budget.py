@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from doorward.gateway.recorder.failures import QuotaReached, RecorderFailed, SessionLimitReached
+from doorward.gateway.recorder.failures import QuotaReached, RecorderFailed
 
 MIB: Final = 1024 * 1024
 # How far the spool may grow between two looks at the disk.
@@ -125,7 +125,7 @@ class Budget:
             raise QuotaReached(_OWNER)
         wanted = size_bytes + promised_bytes
         if account.total_bytes + wanted > self.limits.session_bytes_max:
-            raise SessionLimitReached(_LIMIT)
+            raise QuotaReached(_LIMIT)
         for owner in account.owners:
             if owner.used_bytes - owner.ending_bytes + wanted > owner.limit_bytes or _is_above(owner, wanted):
                 self._press(owner, account, wanted)

@@ -15,12 +15,6 @@ class QuotaReached(RecorderFailed):
     code = "recording_quota"
 
 
-class SessionLimitReached(QuotaReached):
-    """The session's own limit, and nobody else's: the one beyond which output may pass as a truncation."""
-
-    code = "recording_session_limit"
-
-
 class SpoolUnreadable(Invalid):
     """What lies in the spool can not be read back."""
 

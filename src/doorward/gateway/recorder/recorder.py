@@ -22,7 +22,6 @@ from doorward.domain.recording.frames import (
     FrameType,
     Header,
     Note,
-    Partial,
     Resized,
     Signalled,
     StreamClosed,
@@ -139,10 +138,6 @@ class Recorder:
             self._body(stream, note)
         else:
             self._event(stream, note)
-
-    def partial(self, stream: int, direction: str, reason: str) -> None:
-        """Store that from here on `direction` (output or input) passes unstored."""
-        self._event(stream, Partial(direction, reason))
 
     def close_stream(self, stream: int, closed: StreamClosed) -> None:
         """Store that a stream ended; nothing of it can be stored afterwards."""
