@@ -32,6 +32,7 @@ from doorward.authority.services import PublicKeys, Services
 from doorward.authority.throttle import SignInThrottle
 from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
+from doorward.main.heap import settle_heap
 from doorward.main.installation import read_installation_id
 from doorward.main.layout import Layout
 from doorward.main.open_store import open_store
@@ -147,6 +148,7 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
                 "serve",
             )
         )
+        settle_heap()
         announce_ready()
         await stop.wait()
         for task in running:

@@ -23,6 +23,7 @@ from doorward.gateway.process import RunningGateway, run_gateway
 from doorward.gateway.settings import GatewaySettings
 from doorward.main.gateway_identity import client_context, is_due, load_into, new_key, read_identity, write_identity
 from doorward.main.gateway_settings import GatewayFacts, read_settings
+from doorward.main.heap import settle_heap
 from doorward.main.layout import make_private_directory
 from doorward.main.supervisor import announce_ready
 
@@ -92,6 +93,7 @@ async def _keep_identity(file: Path, context: ssl.SSLContext, control_plane: Htt
 
 def _ready(running: RunningGateway) -> None:
     _log.info("gateway is ready", addresses=[f"{host}:{port}" for host, port in running.addresses])
+    settle_heap()
     announce_ready()
 
 
