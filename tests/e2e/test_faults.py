@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,8 @@ SYNC_SECONDS: Final = 1.5
 """The gateway syncs what it recorded each second."""
 FLOOD_BYTES: Final = 60_000_000
 GROWTH_KIB_MAX: Final = 40_000
+READ_FIRST_BYTES: Final = 4_000_000
+STOPPED_SECONDS: Final = 4.0
 
 
 def test_a_killed_gateway_leaves_a_recording_and_an_ended_session(house: House) -> None:
@@ -142,9 +145,43 @@ def test_a_flood_of_output_does_not_grow_the_gateway(house: House) -> None:
     assert memory_kib(house) - before < GROWTH_KIB_MAX
 
 
-def memory_kib(house: House) -> int:
+def test_a_flood_that_nobody_reads_waits_at_its_source(house: House) -> None:
+    person = house.user("not-reading")
+    command = house.command(person, "cat /dev/urandom", options=["-tt"])
+    with subprocess.Popen(
+        command, env=person.env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as flood:
+        assert flood.stdout is not None
+        try:
+            flood.stdout.read(READ_FIRST_BYTES)  # ssh, the gateway and the node are in full flow
+            os.kill(flood.pid, signal.SIGSTOP)
+            gateway = house.installation.pid_of("gateway")
+            before = memory_kib(house)
+            Path(f"/proc/{gateway}/clear_refs").write_text("5", encoding="ascii")  # the peak counts from here
+            time.sleep(STOPPED_SECONDS)
+            assert memory_kib(house, "VmHWM") - before < GROWTH_KIB_MAX
+            stood = spooled_bytes(house)
+            time.sleep(1)
+            assert spooled_bytes(house) == stood  # nothing passes that nobody takes
+            os.kill(flood.pid, signal.SIGCONT)
+            assert len(flood.stdout.read(READ_FIRST_BYTES)) == READ_FIRST_BYTES
+            assert memory_kib(house, "VmHWM") - before < GROWTH_KIB_MAX
+        finally:
+            flood.kill()
+    session = house.sessions(person)[0]["id"]
+    assert house.ended(session)["end_reason"] == "closed"
+
+
+def spooled_bytes(house: House) -> int:
+    """What was recorded and is still at the gateway, or has come to the authority: whichever says more of a file."""
+    kept = [house.installation.data / "gateway" / "spool", house.installation.data / "authority" / "recordings"]
+    sizes = [file.stat().st_size for folder in kept for file in folder.rglob("*") if file.is_file()]
+    return max(sizes, default=0)
+
+
+def memory_kib(house: House, field: str = "VmRSS") -> int:
     status = Path(f"/proc/{house.installation.pid_of('gateway')}/status").read_text(encoding="ascii")
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(f"{field}:"))
 
 
 @pytest.mark.parametrize("role", ["gateway", "authority"])
