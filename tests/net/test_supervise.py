@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from doorward.net import supervise as module
-from doorward.net.supervise import Tasks, supervise
+from doorward.net.supervise import TaskEnded, Tasks, supervise, until_stopped
 
 
 async def test_a_task_that_fails_is_reported_and_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,3 +71,28 @@ async def test_errors_of_short_tasks_are_reported_and_all_end_with_their_parent(
             await asyncio.sleep(0)
         assert len(tasks) == 1
     assert (problems, ended) == (["fails: broken"], ["waits"])
+
+
+async def test_a_vital_task_that_ends_ends_the_wait() -> None:
+    async def fail() -> None:
+        raise OSError("the listener is gone")
+
+    async def end() -> None:
+        return
+
+    for vital, error in ((fail, OSError), (end, TaskEnded)):
+        with pytest.raises(error):
+            async with asyncio.timeout(5):
+                await until_stopped(asyncio.Event(), asyncio.create_task(vital(), name="serve"))
+
+
+async def test_a_stop_ends_the_wait_and_leaves_the_vital_task_to_its_owner() -> None:
+    stop = asyncio.Event()
+    vital = asyncio.create_task(asyncio.Event().wait())
+    waiting = asyncio.create_task(until_stopped(stop, vital))
+    await asyncio.sleep(0)
+    stop.set()
+    async with asyncio.timeout(5):
+        await waiting
+    assert not vital.done()
+    vital.cancel()

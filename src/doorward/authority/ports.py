@@ -236,7 +236,9 @@ class Recordings(Protocol):
     def seal(
         self, session_id: SessionId, now: datetime, digest: bytes, manifest: Mapping[str, Any], signature: bytes
     ) -> bool: ...
-    def list(self, limit: int) -> Sequence[RecordingRow]: ...
+    def list(self, limit: int, user_id: UserId | None = None) -> Sequence[RecordingRow]:
+        """The newest first; those of one user's sessions alone when one is named."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ Nothing is written per attempt: counts stay in memory, bounded, and become one s
 
 import ipaddress
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,6 +18,7 @@ from doorward.base.clock import Clock
 
 KEYS_MAX: Final = 10_000
 SOURCES_MAX: Final = 1_000
+OTHERS: Final = "others"
 NAMES_SAMPLED: Final = 5
 NAME_CHARACTERS_MAX: Final = 64
 FREE_FAILURES: Final = 5
@@ -127,6 +129,19 @@ class SignInThrottle:
         due = [source for source, one in self._summaries.items() if everything or now - one.first >= SUMMARY_EACH]
         return [self._summaries.pop(source) for source in due]
 
+    def put_back(self, summaries: Iterable[Summary]) -> None:
+        """What could not be written, joined with what came meanwhile; the bound on sources holds here too."""
+        for one in summaries:
+            source = one.source
+            if source not in self._summaries and len(self._summaries) >= SOURCES_MAX:
+                source = OTHERS
+            later = self._summaries.setdefault(source, Summary(source, one.first, one.last))
+            later.attempts += one.attempts
+            later.first, later.last = min(one.first, later.first), max(one.last, later.last)
+            later.reasons.update(one.reasons)
+            names = dict.fromkeys((*one.names, *later.names))
+            later.names[:] = list(names)[:NAMES_SAMPLED]
+
     def _level(self, network: str) -> float:
         found = self._networks.get(network)
         if found is None:
@@ -148,7 +163,7 @@ class SignInThrottle:
         summary = self._summaries.get(source)
         if summary is None:
             if len(self._summaries) >= SOURCES_MAX:
-                source = "others"
+                source = OTHERS
             summary = self._summaries.setdefault(source, Summary(source, now, now))
         summary.attempts += 1
         summary.last = now

@@ -21,11 +21,11 @@ from doorward.authority.jobs.rounds import (
     MINUTE,
     SECOND,
     SessionRounds,
-    each,
     sign_checkpoint,
     watch_clock,
     write_summaries,
 )
+from doorward.authority.jobs.runner import each
 from doorward.authority.oidc.parts import OidcParts
 from doorward.authority.operations.oidc_refresh import CLAIMS_EACH_SECONDS, refresh_claims
 from doorward.authority.services import PublicKeys, Services
@@ -41,7 +41,7 @@ from doorward.main.splice_key import read_splice_key
 from doorward.main.supervisor import announce_ready
 from doorward.net.accept import bind
 from doorward.net.doors import DoorLimits, Doors
-from doorward.net.supervise import Tasks
+from doorward.net.supervise import Tasks, until_stopped
 from doorward.net.tls_entry import Peer, serve_tls
 from doorward.stores.blobs.directory import DirectoryRecordings
 from doorward.stores.sql.store import SqlStore
@@ -142,16 +142,13 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
     ]
     async with Tasks(_report) as tasks:
         running = [tasks.spawn(each(seconds, name, work), name) for seconds, name, work in jobs]
-        running.append(
-            tasks.spawn(
-                serve_tls([listener], choose, protocol, splice_key=services.splice_key, doors=doors, tasks=tasks),
-                "serve",
-            )
+        serving = tasks.spawn(
+            serve_tls([listener], choose, protocol, splice_key=services.splice_key, doors=doors, tasks=tasks), "serve"
         )
         settle_heap()
         announce_ready()
-        await stop.wait()
-        for task in running:
+        await until_stopped(stop, serving)
+        for task in (*running, serving):
             task.cancel()
         for connection in list(api_state.connections):
             connection.shutdown()

@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Final, Self
 
+from doorward.base.errors import Unavailable
+
 BACKOFF_SECONDS_MIN: Final = 0.2
 BACKOFF_SECONDS_MAX: Final = 30.0
 STEADY_SECONDS: Final = 60.0
@@ -56,6 +58,25 @@ class Tasks:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._report(task.get_name(), error)
+
+
+class TaskEnded(Unavailable):
+    """What the process is there for has ended by itself."""
+
+    code = "task_ended"
+
+
+async def until_stopped(stop: asyncio.Event, vital: asyncio.Task[Any]) -> None:
+    """Wait for `stop`. Should `vital` end before, its error is raised, or `TaskEnded`: a process that only looks alive
+    is worse than one that whoever supervises it starts again."""
+    stopping = asyncio.get_running_loop().create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait({stopping, vital}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+    if not stop.is_set():
+        vital.result()
+        raise TaskEnded(f"running {vital.get_name()}: it ended by itself")
 
 
 async def supervise(name: str, run: Callable[[], Coroutine[Any, Any, None]], report: Report) -> None:

@@ -9,6 +9,7 @@ from doorward.authority.clock_guard import ClockBehind
 from doorward.authority.jobs.rounds import SessionRounds, watch_clock, write_summaries
 from doorward.authority.operations.contact import renew_lease
 from doorward.authority.operations.sessions import get_session
+from doorward.base.errors import Unavailable
 from doorward.domain.sessions.states import EndReason, SessionState
 
 WHERE = "dwt-root@prod-web-01"
@@ -134,3 +135,25 @@ async def test_clock_is_held_against_the_log(lab: AuthorityLab, bob: LabSignIn) 
     await watch_clock(lab.services)
     with pytest.raises(ClockBehind):
         lab.services.clock_guard.check()
+
+
+async def test_summaries_that_could_not_be_written_are_written_later(
+    lab: AuthorityLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        lab.services.throttle.failed("bob", "192.0.2.7", "password")
+    lab.advance(seconds=60)
+
+    async def away(_: object) -> None:
+        raise Unavailable("using the store: the database is locked, full or gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lab.store), "write", lambda _, work: away(work))
+        with pytest.raises(Unavailable):
+            await write_summaries(lab.services)
+    lab.services.throttle.failed("carol", "192.0.2.7", "code")
+    await write_summaries(lab.services)
+    (event,) = await lab.events("sign_in.failed_summary")
+    assert event.fields["attempts"] == 4
+    assert event.fields["reasons"] == {"password": 3, "code": 1}
+    assert event.fields["names_sample"] == ["bob", "carol"]

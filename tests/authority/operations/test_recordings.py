@@ -9,6 +9,7 @@ from tests.support.proofs import open_as
 from tests.support.recordings import manifest_for
 
 from doorward.api.bodies.gateway_calls import SealRecording
+from doorward.authority.operations import recordings as recordings_module
 from doorward.authority.operations.recordings import (
     append_recording,
     get_recording,
@@ -258,3 +259,18 @@ class TestListing:
                 await get_recording(lab.services, eve.caller, session_id)
             answers.add(caught.value.message)
         assert len(answers) == 1
+
+
+async def test_own_recordings_are_found_behind_a_thousand_of_others(
+    lab: AuthorityLab, bob: LabSignIn, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings_module, "LIST_MAX", 3)
+    await append_recording(lab.services, lab.gateway, session, 0, b"abc")
+    carol = await lab.signed_in("carol", "ops")
+    for _ in range(4):
+        lab.advance(seconds=1)
+        theirs = (await open_as(lab, carol, WHERE)).session_id
+        await append_recording(lab.services, lab.gateway, theirs, 0, b"abc")
+    found = await list_recordings(lab.services, bob.caller, 100)
+    assert [one.session.id for one in found] == [session]
+    assert len(await list_recordings(lab.services, carol.caller, 2)) == 2

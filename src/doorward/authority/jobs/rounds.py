@@ -1,13 +1,9 @@
 """What the authority does by itself: each second leases and overdue sessions, each minute summaries, each day TLS.
 
-A round that fails is logged and tried again at the next; none of them may end the process.
+A round may fail: the runner logs it and runs the next, which finds again what this one left undone.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Final
-
-import structlog
 
 from doorward.authority.checkpoints import sign_head
 from doorward.authority.jobs.leases import Losses, end_overdue, look_at_leases
@@ -16,24 +12,12 @@ from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
 from doorward.authority.throttle import Summary
 from doorward.base.clock import to_micros
-from doorward.base.errors import DoorwardError
 from doorward.domain.audit.event import ANONYMOUS
 from doorward.domain.audit.events_people import SIGN_IN_FAILED_SUMMARY
 
 SECOND: Final = 1.0
 MINUTE: Final = 60.0
 DAY: Final = 86_400.0
-_log = structlog.get_logger("doorward.jobs")
-
-
-async def each(seconds: float, name: str, round_of: Callable[[], Awaitable[object]]) -> None:
-    """Run one round now and then again after each pause, until cancelled."""
-    while True:
-        try:
-            await round_of()
-        except (DoorwardError, OSError) as error:
-            _log.warning("a round failed", job=name, error=str(error))
-        await asyncio.sleep(seconds)
 
 
 class SessionRounds:
@@ -61,8 +45,15 @@ class SessionRounds:
 async def write_summaries(services: Services, *, everything: bool = False) -> None:
     """One event per source and minute for failed sign-ins."""
     summaries = services.throttle.take_summaries(everything=everything)
-    if summaries:
+    if not summaries:
+        return
+    is_written = False
+    try:
         await services.store.write(lambda tx: _summarise(tx, summaries))
+        is_written = True
+    finally:
+        if not is_written:  # a store that is away must not cost what was counted; it is written at the next round
+            services.throttle.put_back(summaries)
 
 
 def _summarise(tx: Transaction, summaries: list[Summary]) -> None:

@@ -123,12 +123,9 @@ async def list_recordings(services: Services, caller: UserCaller, limit: int) ->
 
     def work(tx: Transaction) -> list[Recording]:
         every = has_right(services, tx, caller, "recording", "list")
-        found: list[Recording] = []
-        for row in tx.recordings.list(LIST_MAX):
-            session = tx.sessions.get(row.session_id)
-            if session is not None and (every or session.user_id == caller.user_id):
-                found.append(Recording(row, session))
-        return found[: max(1, min(limit, LIST_MAX))]
+        rows = tx.recordings.list(max(1, min(limit, LIST_MAX)), None if every else caller.user_id)
+        found = ((row, tx.sessions.get(row.session_id)) for row in rows)
+        return [Recording(row, session) for row, session in found if session is not None]
 
     return await services.store.read(work)
 

@@ -48,6 +48,7 @@ class Sequencer:
         self._waiting: list[_Waiter] = []
         self._wake = asyncio.Event()
         self._closing = False
+        self._ended = asyncio.Event()
 
     async def append(self, rows: Sequence[Row]) -> None:
         """Store and number events that stand alone."""
@@ -62,8 +63,15 @@ class Sequencer:
         self._closing = True
         self._wake.set()
 
+    async def ended(self) -> None:
+        """Return when `run` has ended because of `close`."""
+        await self._ended.wait()
+
     async def run(self) -> None:
-        """Number until closed. A database that is away is tried again; callers are told when they stood alone."""
+        """Number until closed. A database that is away is tried again; callers are told when they stood alone.
+
+        Whoever runs it runs it again should it fail: what was committed before is numbered then.
+        """
         self._wake.set()
         while not self._closing or self._waiting:
             try:
@@ -75,6 +83,7 @@ class Sequencer:
             if not await self._number_batch() and not self._closing:
                 await asyncio.sleep(RETRY_SECONDS)
                 self._wake.set()
+        self._ended.set()
 
     async def _wait(self, rows: Sequence[Row]) -> None:
         if self._closing:
@@ -102,6 +111,10 @@ class Sequencer:
         except DRIVER_ERRORS as error:
             self._fail_alone(taken, meaning(error))
             return False
+        except BaseException:
+            # A mistake of ours ends this run, and nobody may be left waiting for a batch that is gone.
+            self._fail_alone(taken, StoreUnavailable("storing events: numbering them failed; nothing was stored"))
+            raise
         for waiter in taken:
             if left and not waiter.rows:
                 self._waiting.append(waiter)  # its events may be among those that did not fit

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, NoReturn, TypeVar
 
+import structlog
 from sqlalchemy import Connection, NullPool, func, insert, select
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from doorward.base.clock import EPOCH, Clock, from_micros
 from doorward.base.entropy import Entropy
 from doorward.domain.audit.log import VerifyReport
+from doorward.net.supervise import supervise
 from doorward.stores.sql.faults import DRIVER_ERRORS, StoreBusy, is_retried, meaning
 from doorward.stores.sql.greenlet_lock import GreenletLock
 from doorward.stores.sql.log_append import NoEvents, StagedEvents
@@ -28,6 +30,7 @@ from doorward.stores.sql.tables_log import log_pending
 from doorward.stores.sql.transaction import SqlTransaction, Turn
 
 T = TypeVar("T")
+_log = structlog.get_logger("doorward.store")
 
 CONNECTIONS_MAX: Final = 16
 STATEMENT_MILLISECONDS: Final = 5_000
@@ -53,7 +56,9 @@ class PostgresStore(SqlStore):
         self._waiting = 0
         self._turn = GreenletLock()
         self._sequencer = Sequencer(engine)
-        self._numbering = asyncio.create_task(self._sequencer.run(), name="log sequencer")
+        self._numbering = asyncio.create_task(
+            supervise("log sequencer", self._sequencer.run, _report), name="keep log sequencer"
+        )
 
     async def read(self, work: Callable[[SqlTransaction], T]) -> T:
         """Run `work` on a snapshot; writing in it is an error."""
@@ -71,7 +76,9 @@ class PostgresStore(SqlStore):
         """Number what waits, then disconnect."""
         self._sequencer.close()
         async with asyncio.timeout(UNIT_SECONDS_MAX):
-            await self._numbering
+            await self._sequencer.ended()
+        self._numbering.cancel()
+        await asyncio.wait([self._numbering])
         await self._engine.dispose()
 
     async def _within_limits(self, running: Coroutine[Any, Any, T]) -> T:
@@ -181,6 +188,10 @@ async def open_postgres(url: str, clock: Clock, entropy: Entropy, *, database_ti
         await engine.dispose()
         raise meaning(error) from error
     return PostgresStore(driver_url, engine, clock, entropy, database_time=database_time)
+
+
+def _report(name: str, error: BaseException) -> None:
+    _log.error("a task failed and is started again", task=name, error=repr(error))
 
 
 _SERVER_SETTINGS: Final = {

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from doorward.authority.ports import RecordingRow
 from doorward.base.errors import Invalid
-from doorward.base.ids import SessionId
-from doorward.stores.sql.tables_sessions import recordings
+from doorward.base.ids import SessionId, UserId
+from doorward.stores.sql.tables_sessions import recordings, sessions
 
 PAGE_RECORDINGS_MAX: Final = 1000
 
@@ -53,12 +53,16 @@ class SqlRecordings:
         )
         return found.rowcount == 1
 
-    def list(self, limit: int) -> Sequence[RecordingRow]:
-        """The newest first; a limit beyond the page is `Invalid`."""
+    def list(self, limit: int, user_id: UserId | None = None) -> Sequence[RecordingRow]:
+        """The newest first, of one user's sessions alone when one is named; a limit beyond the page is `Invalid`."""
         if not 1 <= limit <= PAGE_RECORDINGS_MAX:
             raise Invalid(f"listing recordings: a page has 1 to {PAGE_RECORDINGS_MAX} of them")
+        statement = select(recordings)
+        if user_id is not None:
+            statement = statement.join(sessions, sessions.c.id == recordings.c.session_id)
+            statement = statement.where(sessions.c.user_id == user_id)
         rows = self.connection.execute(
-            select(recordings).order_by(recordings.c.started.desc(), recordings.c.session_id).limit(limit)
+            statement.order_by(recordings.c.started.desc(), recordings.c.session_id).limit(limit)
         )
         return [_recording(row) for row in rows]
 
