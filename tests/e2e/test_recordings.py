@@ -1,9 +1,13 @@
 """What was recorded is what was seen, and nobody sees it unseen."""
 
 import json
+import time
 from pathlib import Path
+from typing import Final
 
 import pytest
+from demo.people import DW
+from demo.terminal import Terminal
 from tests.support.house import House
 from tests.support.people import Person
 
@@ -95,3 +99,68 @@ def test_what_a_program_writes_can_not_make_the_terminal_answer(house: House, er
     assert "abc" in played.replace("\r", "")
     assert "\x1b[c" not in played
     assert "\x1b]52" not in played
+
+
+PAUSE_SECONDS: Final = 8
+
+
+@pytest.fixture(scope="module")
+def slow(house: House, erin: Person) -> str:
+    """The session of a command that says two words with a long pause in between."""
+    assert house.ssh(erin, f"echo first-$((1)); sleep {PAUSE_SECONDS}; echo last-$((1))").returncode == 0
+    session = str(house.sessions(erin)[0]["id"])
+    house.recording(session)
+    return session
+
+
+def replay(house: House, session: str, *words: str) -> Terminal:
+    return Terminal([*DW, "play", session, *words], house.admin.env())
+
+
+def pause(terminal: Terminal) -> float:
+    """Seconds between the two words, as somebody saw it who waited."""
+    terminal.read_until("first-1")
+    began = time.monotonic()
+    terminal.read_until("last-1")
+    assert terminal.wait() == 0
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    ("words", "shortest", "longest"),
+    [
+        (("--idle", "0"), PAUSE_SECONDS - 1, PAUSE_SECONDS + 5),
+        (("--idle", "0", "--speed", "8"), 0.5, PAUSE_SECONDS - 3),
+        (("--idle", "5s"), 4, PAUSE_SECONDS - 1),
+        (("--idle", "0", "--from", f"{PAUSE_SECONDS}s"), 0, PAUSE_SECONDS - 3),
+    ],
+)
+def test_a_replay_on_a_terminal_takes_the_time_that_was_asked_for(
+    house: House, slow: str, words: tuple[str, ...], shortest: float, longest: float
+) -> None:
+    with replay(house, slow, *words) as terminal:
+        assert shortest <= pause(terminal) <= longest
+
+
+def test_one_who_seeks_while_paused_sees_the_screen_of_that_moment(house: House, slow: str) -> None:
+    with replay(house, slow, "--idle", "0") as terminal:
+        terminal.read_until("first-1")
+        terminal.enter(" ")
+        terminal.screen = ""
+        terminal.enter("\x1b[C")
+        assert "last-1" not in terminal.read_until("first-1")
+        terminal.enter("\x1b[C")
+        terminal.read_until("last-1")
+        terminal.enter("q")
+        assert terminal.wait() == 0
+
+
+def test_an_exported_container_is_verified_and_a_changed_one_is_not(
+    house: House, erin: Person, slow: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "kept"
+    house.admin.dw("recordings", "export", slow, "--format", "container", "-O", str(file))
+    assert f"session {slow}: sealed as it is here" in house.admin.dw("recordings", "verify", str(file))
+    file.write_bytes(file.read_bytes().replace(b"first-1", b"worst-1"))
+    done = house.admin.run("recordings", "verify", str(file))
+    assert (done.returncode, done.stdout) == (3, "")
