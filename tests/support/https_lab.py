@@ -224,7 +224,7 @@ async def open_https(lab: AuthorityLab) -> AsyncIterator[HttpsLab]:
     listener = bind("127.0.0.1", 0)
 
     def choose(hello: ClientHello, _: Peer) -> ssl.SSLContext:
-        return contexts.gateways if hello.server_name == GATEWAY_SERVER_NAME else contexts.people
+        return contexts.chosen(hello.server_name)
 
     def protocol(peer: Peer) -> asyncio.Protocol:
         return PeerProtocol(config, state, {}, peer.address)

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from doorward.api.bodies.sign_ins import EnrolmentBegun, GatewayNames, SignedIn, Status, Trust
+from doorward.api.client.trust import PINNED_SERVER_NAME
 from doorward.api.problem import TYPE_PREFIX, FieldProblem, Problem
 from doorward.base.entropy import SystemEntropy
 from doorward.base.ids import InstallationId, SignInId, UserId, new_id
@@ -151,7 +152,9 @@ class StubAuthority:
             "GET /v1/status": lambda _: (200, self.status()),
         }
         self._http = _QuietServer(("127.0.0.1", 0), self._handler())
-        context = self.installation.server_context(directory, names or ["127.0.0.1", "localhost"], version)
+        context = self.installation.server_context(
+            directory, names or ["127.0.0.1", "localhost", PINNED_SERVER_NAME], version
+        )
         self._http.socket = context.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
 

@@ -8,6 +8,7 @@ import shlex
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
+from urllib.parse import urlsplit
 
 from doorward.base.ids import NodeId
 
@@ -36,6 +37,7 @@ def setup_script(facts: ScriptFacts) -> str:
         "DOORWARD_NODE_NAME": facts.node_name,
         "DOORWARD_LOGINS": " ".join(facts.logins),
         "DOORWARD_URL": facts.url,
+        "DOORWARD_HOST_PORT": _host_port(facts.url),
         "DOORWARD_TOKEN": facts.token,
         "DOORWARD_GATEWAYS": ",".join(facts.gateways),
         "DOORWARD_EXCLUSIVE": "yes" if facts.exclusive else "no",
@@ -45,3 +47,9 @@ def setup_script(facts: ScriptFacts) -> str:
     folder = files("doorward.authority").joinpath("node_setup")
     body = "\n".join(folder.joinpath(part).read_text(encoding="utf-8") for part in PARTS)
     return f"#!/bin/sh\n{head}\n{body}"
+
+
+def _host_port(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return f"[{host}]:{parts.port or 443}" if ":" in host else f"{host}:{parts.port or 443}"

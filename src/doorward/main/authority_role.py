@@ -15,7 +15,7 @@ from doorward.authority.gateway_limits import GatewayLimits
 from doorward.authority.http.app import create_app
 from doorward.authority.http.health import create_health_app
 from doorward.authority.http.protocol import PeerProtocol
-from doorward.authority.http.tls import GATEWAY_SERVER_NAME, TlsContexts, make_contexts
+from doorward.authority.http.tls import TlsContexts, make_contexts
 from doorward.authority.jobs.rounds import (
     DAY,
     MINUTE,
@@ -111,7 +111,7 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
     health, health_state = http_config(create_health_app(services)), ServerState()
 
     def choose(hello: ClientHello, _: Peer) -> Any:
-        return current.gateways if hello.server_name == GATEWAY_SERVER_NAME else current.people
+        return current.chosen(hello.server_name)
 
     def protocol(peer: Peer) -> asyncio.Protocol:
         return PeerProtocol(api, api_state, {}, peer.address)

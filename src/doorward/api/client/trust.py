@@ -9,7 +9,7 @@ import binascii
 import re
 import ssl
 import warnings
-from typing import Final
+from typing import Any, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.utils import CryptographyDeprecationWarning
@@ -20,6 +20,9 @@ from doorward.api.client.user import UserClient
 from doorward.base.errors import Invalid, Refused
 from doorward.domain.certificates.x509_check import load_x509, pin_matches, to_pem
 
+PINNED_SERVER_NAME: Final = "authority.doorward.internal"
+"""What whoever holds a pin asks for. Under its other names the authority may show a public certificate (`tls:`), which
+the pinned root knows nothing of; under this one it always shows the installation's own (ADR 0035)."""
 ROOT_PEM_CHARACTERS_MAX: Final = 16_384
 _PIN: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _PEM: Final = re.compile(r"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*", re.ASCII)
@@ -69,13 +72,25 @@ def public_context() -> ssl.SSLContext:
 
 
 def pinned_context(root_pem: str) -> ssl.SSLContext:
-    """Believes this root and no other."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    """Believes this root and no other, for the one name that the authority has under it."""
+    context = _PinnedContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cadata=root_pem)
     except (ssl.SSLError, ValueError) as error:
         raise Invalid("reading the root certificate that we keep") from error
     return _modern(context)
+
+
+class _PinnedContext(ssl.SSLContext):
+    """Asks for the authority's own name, whatever host the connection goes to."""
+
+    def wrap_socket(self, *args: Any, **named: Any) -> ssl.SSLSocket:
+        """For clients that block."""
+        return super().wrap_socket(*args, **{**named, "server_hostname": PINNED_SERVER_NAME})
+
+    def wrap_bio(self, *args: Any, **named: Any) -> ssl.SSLObject:
+        """For those that do not."""
+        return super().wrap_bio(*args, **{**named, "server_hostname": PINNED_SERVER_NAME})
 
 
 def _unverified_context() -> ssl.SSLContext:

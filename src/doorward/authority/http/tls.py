@@ -1,4 +1,4 @@
-"""TLS of the authority's one listener: a context for people, and one for gateways, chosen by the name asked for.
+"""TLS of the authority's one listener: contexts for people and one for gateways, chosen by the name asked for.
 
 People may show a user certificate or none; gateways must show a gateway's. Each context trusts one intermediate only,
 so that a certificate of the other kind does not even finish the handshake. Private keys reach OpenSSL through an
@@ -15,6 +15,7 @@ from typing import Final
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from doorward.api.client.trust import PINNED_SERVER_NAME
 from doorward.authority.services import Services
 from doorward.base.errors import Invalid
 from doorward.domain.certificates.x509_check import to_pem
@@ -30,32 +31,40 @@ class BadTlsFiles(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class TlsContexts:
-    """The two contexts, valid until the certificates run out."""
+    """The contexts, valid until the certificates run out. `people` may show a public certificate, `pinned` never."""
 
     people: ssl.SSLContext
+    pinned: ssl.SSLContext
     gateways: ssl.SSLContext
+
+    def chosen(self, server_name: str | None) -> ssl.SSLContext:
+        """The context for whoever asks for this name."""
+        return {GATEWAY_SERVER_NAME: self.gateways, PINNED_SERVER_NAME: self.pinned}.get(server_name or "", self.people)
 
 
 async def make_contexts(services: Services, files: tuple[Path, Path] | None) -> TlsContexts:
-    """Fresh keys and certificates from the signer; `files` (certificate, key) replace them for people."""
+    """Fresh keys and certificates from the signer; `files` (certificate, key) replace them for people without a pin."""
     key = ec.generate_private_key(ec.SECP256R1())
     spki = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    issued = await services.signer.issue_authority_x509(names=[*services.names, GATEWAY_SERVER_NAME], public_key=spki)
+    issued = await services.signer.issue_authority_x509(
+        names=[*services.names, GATEWAY_SERVER_NAME, PINNED_SERVER_NAME], public_key=spki
+    )
     key_pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     chain = (to_pem(issued.certificate) + to_pem(issued.intermediate)).encode()
-    people = _context(services.keys.x509_user, ssl.CERT_OPTIONAL)
+    pinned = _context(services.keys.x509_user, ssl.CERT_OPTIONAL)
     gateways = _context(services.keys.x509_gateway, ssl.CERT_REQUIRED)
-    _load(gateways, chain, key_pem)
+    for context in (pinned, gateways):
+        _load(context, chain, key_pem)
     if files is None:
-        _load(people, chain, key_pem)
-    else:
-        try:
-            people.load_cert_chain(*files)
-        except (OSError, ssl.SSLError) as error:
-            raise BadTlsFiles(f"loading the certificate {files[0]}: {error}") from error
-    return TlsContexts(people, gateways)
+        return TlsContexts(pinned, pinned, gateways)
+    people = _context(services.keys.x509_user, ssl.CERT_OPTIONAL)
+    try:
+        people.load_cert_chain(*files)
+    except (OSError, ssl.SSLError) as error:
+        raise BadTlsFiles(f"loading the certificate {files[0]}: {error}") from error
+    return TlsContexts(people, pinned, gateways)
 
 
 def _context(trusted: Sequence[bytes], verify: ssl.VerifyMode) -> ssl.SSLContext:

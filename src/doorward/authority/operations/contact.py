@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from doorward.api.bodies.gateway_calls import Cut, GatewayTrust, Lease, RenewLease, WatchMessage
+from doorward.api.client.trust import PINNED_SERVER_NAME
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.jobs.leases import end_presumed
 from doorward.authority.noting import note
@@ -42,7 +43,7 @@ async def gateway_trust(services: Services, caller: GatewayCaller) -> GatewayTru
         gateway_id=caller.gateway_id,
         user_authorities=list(services.keys.user_ssh),
         names=list(await services.store.read(work)),
-        authority_names=list(services.names),
+        authority_names=[*services.names, PINNED_SERVER_NAME],
         node_suffix=services.node_suffix,
         splice_key=services.splice_key,
         user_x509_authorities=list(services.keys.x509_user),

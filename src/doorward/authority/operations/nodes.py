@@ -39,7 +39,7 @@ from doorward.wire.errors import RemoteProtocolError
 from doorward.wire.ssh.public_key import fingerprint, parse_public_key, parse_public_key_line, public_key_line
 
 _FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
-_URL: Final = re.compile(r"https://[A-Za-z0-9.\-\[\]:]{1,300}", re.ASCII)
+_URL: Final = re.compile(r"https://([A-Za-z0-9.\-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[1-9][0-9]{0,4})?", re.ASCII)
 CHECK_COMMAND: Final = "true"
 CHECK_SOURCES: Final = ("127.0.0.1/32", "::1/128")
 HOST_KEY_KINDS: Final = frozenset({"ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"})
