@@ -169,6 +169,11 @@ class HttpsLab:
         issued = await self.lab.services.signer.issue_gateway_x509(
             gateway_id=self.lab.gateway.gateway_id, public_key=spki
         )
+        await self.lab.store.write(
+            lambda tx: tx.gateways.rebind(
+                self.lab.gateway.gateway_id, issued.serial, ["gw.example"], self.lab.gateway.serial
+            )
+        )
         return Shown(key, to_pem(issued.certificate) + to_pem(issued.intermediate))
 
 

@@ -11,6 +11,8 @@ from doorward.api.bodies.administration import (
     Authorities,
     EnrolledNode,
     EnrolNode,
+    GatewayList,
+    GatewayView,
     IssuedCode,
     IssuedToken,
     IssueToken,
@@ -91,6 +93,9 @@ NODE_SETUP: Final = Call("POST", "/v1/nodes/{name}/setup", NodeSetup, NodeSetupS
 PIN_HOST_KEY: Final = Call("POST", "/v1/nodes/{name}/host-key", PinHostKey, ResourceView)
 ENROL_NODE: Final = Call("POST", "/v1/enrol-node", EnrolNode, EnrolledNode)
 JOIN_GATEWAY: Final = Call("POST", "/v1/join-gateway", JoinGateway, JoinedGateway)
+LIST_GATEWAYS: Final = Call("GET", "/v1/gateways", None, GatewayList)
+DISABLE_GATEWAY: Final = Call("POST", "/v1/gateways/{name}/disable", None, GatewayView)
+REMOVE_GATEWAY: Final = Call("DELETE", "/v1/gateways/{name}", None, GatewayView)
 LIST_SESSIONS: Final = Call("GET", "/v1/sessions", None, SessionList)  # ?user=&node=&live=true&limit=N
 GET_SESSION: Final = Call("GET", "/v1/sessions/{session_id}", None, SessionView)
 END_SESSION: Final = Call("POST", "/v1/sessions/{session_id}/end", EndSession, SessionView)

@@ -25,8 +25,9 @@ class UserCaller:
 
 @dataclass(frozen=True, slots=True)
 class GatewayCaller:
-    """A joined gateway that is not disabled."""
+    """A joined gateway that is not disabled, and the serial of the certificate that it showed."""
 
     gateway_id: GatewayId
     name: str
     source: str
+    serial: str = ""

@@ -11,8 +11,9 @@ from doorward.base.errors import Refused
 from doorward.base.ids import GatewayId, UserId
 from doorward.domain.access.locks import facts_of, locks_hit
 from doorward.domain.certificates.refusals import CertificateRefused
-from doorward.domain.certificates.x509_check import check_x509
+from doorward.domain.certificates.x509_check import check_x509, load_x509
 from doorward.domain.certificates.x509_names import X509Identity, X509Kind
+from doorward.domain.identity.machines import OLD_IDENTITY_OVERLAP, Gateway
 
 KNOWN_MAX: Final = 10_000
 
@@ -30,15 +31,15 @@ class ShutOut(NotIdentified):
 
 
 class Identifier:
-    """Remembers which certificates were verified; says who calls."""
+    """Remembers which certificates were verified, with their serials; says who calls."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._verified: OrderedDict[bytes, X509Identity] = OrderedDict()
+        self._verified: OrderedDict[bytes, tuple[X509Identity, str]] = OrderedDict()
 
     async def user(self, peer: Peer) -> UserCaller:
         """The user with a live sign-in, or `NotIdentified`."""
-        identity = self._identity(peer, X509Kind.USER)
+        identity, _ = self._identity(peer, X509Kind.USER)
         user_id = UserId(identity.id)
 
         def work(tx: Transaction) -> UserCaller:
@@ -57,18 +58,21 @@ class Identifier:
         return await self.services.store.read(work)
 
     async def gateway(self, peer: Peer) -> GatewayCaller:
-        """The joined gateway, or `NotIdentified`."""
-        identity = self._identity(peer, X509Kind.GATEWAY)
+        """The joined gateway, by the certificate that counts for it; else `NotIdentified`."""
+        identity, serial = self._identity(peer, X509Kind.GATEWAY)
 
-        def work(tx: Transaction) -> GatewayCaller:
+        def work(tx: Transaction) -> Gateway:
             found = tx.gateways.get(GatewayId(identity.id))
-            if found is None or found.disabled:
-                raise NotIdentified("this gateway has not joined, or not any more")
-            return GatewayCaller(found.id, found.name, peer.source)
+            if found is None or not found.is_shown_by(serial, tx.now):
+                raise NotIdentified("this gateway has not joined, or not any more, or showed an old certificate")
+            return found
 
-        return await self.services.store.read(work)
+        found = await self.services.store.read(work)
+        if serial == found.x509_serial and found.previous_serial and found.previous_until is None:
+            await self.services.store.write(lambda tx: _let_previous_end(tx, found.id, serial))
+        return GatewayCaller(found.id, found.name, peer.source, serial)
 
-    def _identity(self, peer: Peer, kind: X509Kind) -> X509Identity:
+    def _identity(self, peer: Peer, kind: X509Kind) -> tuple[X509Identity, str]:
         if peer.certificate is None:
             raise NotIdentified("you are not signed in")
         now = self.services.clock.now()
@@ -77,9 +81,9 @@ class Identifier:
         # Verified each time that it is new here; the times are checked by TLS at the connection's start, and a
         # connection is short compared with the sign-in that is looked up at each call.
         known = self._verified.get(peer.certificate)
-        if known is None or known.kind is not kind:
+        if known is None or known[0].kind is not kind:
             try:
-                known = check_x509(
+                identity = check_x509(
                     peer.certificate,
                     kind=kind,
                     intermediates=intermediates,
@@ -88,7 +92,14 @@ class Identifier:
                 )
             except CertificateRefused as error:
                 raise NotIdentified(error.message) from error
+            known = identity, f"{load_x509(peer.certificate).serial_number:x}"
             self._verified[peer.certificate] = known
             if len(self._verified) > KNOWN_MAX:
                 self._verified.popitem(last=False)
         return known
+
+
+def _let_previous_end(tx: Transaction, gateway_id: GatewayId, serial: str) -> None:
+    found = tx.gateways.get(gateway_id)
+    if found is not None and found.x509_serial == serial and found.previous_serial and found.previous_until is None:
+        tx.gateways.let_previous_end(gateway_id, tx.now + OLD_IDENTITY_OVERLAP)

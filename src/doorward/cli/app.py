@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "policy": (f"{_HERE}.policy:policy", "Test roles against expected decisions, without a server."),
     "users": (f"{_HERE}.users:users", "Add, invite, reset, disable and list users."),
     "nodes": (f"{_HERE}.nodes:nodes", "Add, set up, list and remove nodes."),
+    "gateways": (f"{_HERE}.gateways:gateways", "List, disable and remove gateways."),
     "lock": (f"{_HERE}.locks:lock", "Deny at once, cutting live sessions."),
     "tokens": (f"{_HERE}.tokens:tokens", "Let a machine join."),
     "audit": (f"{_HERE}.audit:audit", "Search and verify the audit log."),

@@ -32,6 +32,7 @@ from doorward.authority.services import PublicKeys, Services
 from doorward.authority.throttle import SignInThrottle
 from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
+from doorward.main.embedded_gateway import apply_names
 from doorward.main.heap import settle_heap
 from doorward.main.installation import read_installation_id
 from doorward.main.layout import Layout
@@ -54,6 +55,7 @@ async def open_services(settings: Settings, layout: Layout, store: SqlStore, sig
     """Everything that operations share; refuses to start when keys, database and id do not belong together."""
     installation_id = read_installation_id(layout)
     await store.check_installation(installation_id)
+    await store.write(lambda tx: apply_names(tx, settings.names))
     clock = SystemClock()
     return Services(
         installation_id=installation_id,

@@ -1,4 +1,4 @@
-"""The identity of the gateway that runs beside its authority: made by `init`, renewed by `serve` before it runs out."""
+"""The identity of the gateway that runs beside its authority: made by `init`, or by `serve` where there is none."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -7,14 +7,18 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from doorward.api.signer.client import SignerClient
+from doorward.authority.noting import note
+from doorward.authority.ports import Transaction
 from doorward.base.ids import GatewayId
+from doorward.domain.audit.event import OPERATOR, Subjects
+from doorward.domain.audit.events_machines import GATEWAY_NAMES_CHANGED
 from doorward.domain.certificates.x509_check import to_pem
-from doorward.main.gateway_identity import GatewayIdentity, is_due, read_identity, write_identity
+from doorward.main.gateway_identity import GatewayIdentity, has_run_out, read_identity, write_identity
 from doorward.main.layout import Layout
+from doorward.main.settings import BadSettings
 
 EMBEDDED_GATEWAY: Final = "embedded"
 LIFETIME: Final = timedelta(days=30)
-LOOK_EACH_SECONDS: Final = 6 * 3600.0
 
 
 async def issue_identity(signer: SignerClient, layout: Layout, gateway_id: GatewayId) -> str:
@@ -36,11 +40,21 @@ async def issue_identity(signer: SignerClient, layout: Layout, gateway_id: Gatew
     return issued.serial
 
 
-async def renew_if_due(layout: Layout, now: datetime) -> bool:
-    """Renew the identity when it has run out, or soon will."""
-    identity = read_identity(layout.gateway_identity)
-    if not is_due(identity, now):
+def is_missing(layout: Layout, now: datetime) -> bool:
+    """Whether there is none, or one that has run out while nothing ran: the gateway renews a live one by itself."""
+    return not layout.gateway_identity.exists() or has_run_out(read_identity(layout.gateway_identity), now)
+
+
+def apply_names(tx: Transaction, names: tuple[str, ...]) -> bool:
+    """Let users reach the gateway under the names that the settings say now; whether they were others before."""
+    gateway = next((one for one in tx.gateways.list() if one.name == EMBEDDED_GATEWAY), None)
+    if gateway is None or gateway.names == names:
         return False
-    async with SignerClient(layout.signer_socket) as signer:
-        await issue_identity(signer, layout, identity.gateway_id)
+    taken = {name: one.name for one in tx.gateways.list() if one.id != gateway.id for name in one.names}
+    shared = next((name for name in names if name in taken), None)
+    if shared is not None:
+        raise BadSettings(f"reading names: the gateway {taken[shared]} is called {shared} already")
+    tx.gateways.rebind(gateway.id, gateway.x509_serial, names, gateway.previous_serial)
+    fields = {"name": gateway.name, "names": list(names)}
+    note(tx, GATEWAY_NAMES_CHANGED, OPERATOR, fields, Subjects(gateway=gateway.id))
     return True

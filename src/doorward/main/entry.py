@@ -88,13 +88,31 @@ def init(  # noqa: PLR0917  (one parameter for each option)
 @click.option("--role", type=click.Choice(["signer", "authority", "gateway"]), help="Run one role in this process.")
 def serve(data: Path, config: Path | None, role: str | None) -> None:
     """Run signer, authority and gateway as processes; a crashed one is started again."""
+    from doorward.signer.process import harden_process
+
+    if role == "signer":
+        harden_process()  # before anything else is loaded: until then our environment can be read
     from doorward.main import serve as serving
 
     layout = Layout(data.resolve())
     if role is None:
+        harden_process()  # our environment may hold the key-encryption key, and the gateway is our child
         asyncio.run(serving.run_all(layout, config))
     else:
         serving.run_role_here(role, layout, config)
+
+
+@cli.command(hidden=True)
+@DATA
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False))
+def identity(data: Path, config: Path | None) -> None:
+    """Make the embedded gateway's identity anew; `serve` calls it where there is none."""
+    from doorward.main.installation import read_installation_id
+    from doorward.main.missing_identity import make_identity
+    from doorward.main.serve import settings_of
+
+    layout = Layout(data.resolve())
+    asyncio.run(make_identity(settings_of(layout, config), layout, read_installation_id(layout)))
 
 
 @cli.command()

@@ -91,3 +91,8 @@ def is_due(identity: GatewayIdentity, now: datetime) -> bool:
     """Whether half of the certificate's life is over."""
     leaf = x509.load_pem_x509_certificates(identity.chain_pem.encode())[0]
     return now >= leaf.not_valid_before_utc + (leaf.not_valid_after_utc - leaf.not_valid_before_utc) / 2
+
+
+def has_run_out(identity: GatewayIdentity, now: datetime) -> bool:
+    """Whether the certificate is over, so that nothing can be renewed with it."""
+    return now >= x509.load_pem_x509_certificates(identity.chain_pem.encode())[0].not_valid_after_utc

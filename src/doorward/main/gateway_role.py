@@ -85,7 +85,10 @@ async def _keep_identity(file: Path, context: ssl.SSLContext, control_plane: Htt
                 renewed = await control_plane.renew_identity(RenewIdentity(request_pem))
                 identity = replace(identity, key_pem=key_pem, chain_pem=renewed.x509_chain_pem)
                 write_identity(file, identity)
-            load_into(context, identity, file)
+                load_into(context, identity, file)
+                control_plane.reconnect()
+            else:
+                load_into(context, identity, file)
         except DoorwardError as error:
             _log.warning("the gateway's identity could not be renewed", error=error.message)
         await asyncio.sleep(LOOK_EACH_SECONDS)

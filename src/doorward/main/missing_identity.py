@@ -1,6 +1,7 @@
 """The embedded gateway's identity, made anew where there is none.
 
-A backup does not hold it, since its key lies in the clear: `serve` makes another after a restore.
+A backup does not hold it, since its key lies in the clear: `serve` makes another after a restore, in a process that
+opens the keys, ends, and leaves nothing of them in the supervisor, which lives on as the gateway's parent.
 """
 
 import os
@@ -18,11 +19,13 @@ from doorward.main.open_store import open_store
 from doorward.main.own_signer import own_signer
 from doorward.main.settings import BadSettings, Settings
 from doorward.main.signer_role import kek_source
+from doorward.signer.process import harden_process
 from doorward.stores.keys.kek import load_kek
 
 
 async def make_identity(settings: Settings, layout: Layout, installation_id: InstallationId) -> None:
-    """Make and note it; call it before anything is served."""
+    """Make and note it, in a process of its own, before anything is served."""
+    harden_process()
     store = await open_store(settings, layout)
     try:
         known = await store.read(lambda tx: [one.id for one in tx.gateways.list() if one.name == EMBEDDED_GATEWAY])

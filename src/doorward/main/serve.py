@@ -15,18 +15,18 @@ from typing import Any, Final
 import uvloop
 
 from doorward.base.clock import SystemClock
-from doorward.base.errors import DoorwardError
 from doorward.main import logs, signer_role
 from doorward.main.descriptors import raise_descriptor_limit
-from doorward.main.embedded_gateway import LOOK_EACH_SECONDS, renew_if_due
+from doorward.main.embedded_gateway import is_missing
 from doorward.main.gateway_settings import write_settings
 from doorward.main.installation import read_installation_id
 from doorward.main.layout import Layout
 from doorward.main.settings import Settings, load_settings
-from doorward.main.supervisor import Child, Supervisor
+from doorward.main.supervisor import Child, Supervisor, run_once
 from doorward.stores.keys.kek import CREDENTIALS_VARIABLE, KekEnvironment
 
 ROLES: Final = ("signer", "authority", "gateway")
+PROGRAM: Final = (sys.executable, "-m", "doorward.main.entry")
 INHERITED: Final = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV")
 
 
@@ -70,13 +70,11 @@ async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
 
 async def run_all(layout: Layout, config: Path | None, on_ready: "asyncio.Event | None" = None) -> None:
     """Everything on this host."""
-    installation_id = read_installation_id(layout)
+    read_installation_id(layout)
     settings = settings_of(layout, config)
     write_settings(layout, settings)
-    if not layout.gateway_identity.exists():
-        from doorward.main.missing_identity import make_identity
-
-        await make_identity(settings, layout, installation_id)
+    if is_missing(layout, SystemClock().now()):
+        await run_once(identity_maker(settings, layout, config, os.environ))
     supervisor = Supervisor(children(settings, layout, config, os.environ))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -84,10 +82,8 @@ async def run_all(layout: Layout, config: Path | None, on_ready: "asyncio.Event 
     ready = on_ready or asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         said = tasks.create_task(_say_ready(ready, settings))
-        renewing = tasks.create_task(_keep_identity(layout))
         await supervisor.run(ready)
         said.cancel()
-        renewing.cancel()
 
 
 async def _say_ready(ready: asyncio.Event, settings: Settings) -> None:
@@ -95,27 +91,36 @@ async def _say_ready(ready: asyncio.Event, settings: Settings) -> None:
     print(f"doorward: ready; users connect to {settings.names[0]}, port {settings.listen.port}", flush=True)  # noqa: T201
 
 
-async def _keep_identity(layout: Layout) -> None:
-    while True:
-        try:
-            await renew_if_due(layout, SystemClock().now())
-        except DoorwardError as error:
-            print(f"doorward: renewing the gateway's identity: {error.message}", file=sys.stderr, flush=True)  # noqa: T201
-        await asyncio.sleep(LOOK_EACH_SECONDS)
-
-
 def children(settings: Settings, layout: Layout, config: Path | None, environment: Mapping[str, str]) -> list[Child]:
     """The three processes: what each is started with, and what it gets to know."""
-    plain = {name: environment[name] for name in INHERITED if name in environment}
-    program = [sys.executable, "-m", "doorward.main.entry", "serve"]
-    chosen = ["--config", str(config.resolve())] if config is not None else []
-    here = ["--data", str(layout.root)]
-    source = signer_role.kek_source(settings, layout)
-    secrets = {CREDENTIALS_VARIABLE: environment[CREDENTIALS_VARIABLE]} if CREDENTIALS_VARIABLE in environment else {}
-    if isinstance(source, KekEnvironment) and source.variable in environment:
-        secrets[source.variable] = environment[source.variable]
+    plain = _plain(environment)
+    program = [*PROGRAM, "serve"]
+    chosen, here = _chosen(config), ["--data", str(layout.root)]
+    secrets = _secrets(settings, layout, environment)
     return [
         Child("signer", [*program, *here, *chosen, "--role", "signer"], {**plain, **secrets}, layout.root),
         Child("authority", [*program, *here, *chosen, "--role", "authority"], plain, layout.authority),
         Child("gateway", [*program, "--data", str(layout.gateway), "--role", "gateway"], plain, layout.gateway),
     ]
+
+
+def identity_maker(settings: Settings, layout: Layout, config: Path | None, environment: Mapping[str, str]) -> Child:
+    """The process that makes the embedded gateway's identity, and ends."""
+    known = {**_plain(environment), **_secrets(settings, layout, environment)}
+    return Child("identity", [*PROGRAM, "identity", "--data", str(layout.root), *_chosen(config)], known, layout.root)
+
+
+def _plain(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: environment[name] for name in INHERITED if name in environment}
+
+
+def _chosen(config: Path | None) -> list[str]:
+    return ["--config", str(config.resolve())] if config is not None else []
+
+
+def _secrets(settings: Settings, layout: Layout, environment: Mapping[str, str]) -> dict[str, str]:
+    source = signer_role.kek_source(settings, layout)
+    secrets = {CREDENTIALS_VARIABLE: environment[CREDENTIALS_VARIABLE]} if CREDENTIALS_VARIABLE in environment else {}
+    if isinstance(source, KekEnvironment) and source.variable in environment:
+        secrets[source.variable] = environment[source.variable]
+    return secrets

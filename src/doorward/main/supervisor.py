@@ -54,6 +54,27 @@ def announce_ready() -> None:
             os.close(int(number))
 
 
+async def run_once(child: Child) -> None:
+    """Run it to its end; `NotReady` when it fails, its own message being on stderr."""
+    process = await asyncio.create_subprocess_exec(
+        *child.command,
+        env=child.environment,
+        cwd=child.directory,
+        stdin=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=die_with_parent,
+    )
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            status = await process.wait()
+    except TimeoutError as error:
+        raise NotReady(f"{child.name} took more than {READY_SECONDS:.0f} seconds") from error
+    finally:
+        await _end(process)
+    if status != 0:
+        raise NotReady(f"{child.name} failed while starting")
+
+
 class Supervisor:
     """Starts children in order, each once the one before is ready, and keeps them running."""
 

@@ -10,9 +10,10 @@ from tests.support.authority_lab import PEER, AuthorityLab, LabSignIn
 from tests.support.enrolments import client_keys
 
 from doorward.api.bodies.administration import IssueToken, JoinedGateway, JoinGateway, NodeSetup
-from doorward.api.bodies.gateway_calls import MintFaces, RenewIdentity
+from doorward.api.bodies.gateway_calls import MintFaces, RenewIdentity, RenewLease
 from doorward.authority.callers import Peer
-from doorward.authority.identify import Identifier
+from doorward.authority.identify import Identifier, NotIdentified
+from doorward.authority.operations.contact import renew_lease, watch
 from doorward.authority.operations.faces import NotItsName, may_show, mint_faces
 from doorward.authority.operations.joining import (
     NotAdministrator,
@@ -24,7 +25,7 @@ from doorward.authority.operations.joining import (
 from doorward.authority.operations.nodes import node_setup
 from doorward.authority.operations.tokens import TokenRefused
 from doorward.authority.rights import NoRight
-from doorward.base.errors import Conflict, DoorwardError, Invalid
+from doorward.base.errors import Conflict, DoorwardError, Invalid, Missing
 from doorward.base.ids import GatewayId
 from doorward.domain.certificates.ssh_check import check_face_certificate
 from doorward.wire.ssh.certificate import parse_certificate
@@ -174,6 +175,55 @@ async def test_renewed_certificate_is_the_same_gateways(lab: AuthorityLab) -> No
     renewed = await renew_identity(lab.services, lab.gateway, RenewIdentity(REQUEST))
     caller = await Identifier(lab.services).gateway(Peer("192.0.2.91", leaf_of(renewed.x509_chain_pem)))
     assert caller.gateway_id == lab.gateway.gateway_id
+
+
+async def seen(lab: AuthorityLab, chain_pem: str) -> str:
+    """Whom the certificate is taken for."""
+    return (await Identifier(lab.services).gateway(Peer("192.0.2.91", leaf_of(chain_pem)))).name
+
+
+async def test_old_certificate_counts_until_the_new_one_was_seen_and_half_a_minute(
+    lab: AuthorityLab, admin: LabSignIn
+) -> None:
+    old = (await join(lab, await token_for(lab, admin))).x509_chain_pem
+    peer = Peer("192.0.2.91", leaf_of(old))
+    lost = await renew_identity(lab.services, await Identifier(lab.services).gateway(peer), RenewIdentity(REQUEST))
+    lab.advance(hours=1)
+    assert await seen(lab, old) == "gw2"  # the answer may have been lost
+    caller = await Identifier(lab.services).gateway(peer)
+    new = (await renew_identity(lab.services, caller, RenewIdentity(REQUEST))).x509_chain_pem
+    with pytest.raises(NotIdentified):
+        await seen(lab, lost.x509_chain_pem)
+    assert await seen(lab, new) == "gw2"
+    lab.advance(seconds=29)
+    assert await seen(lab, old) == "gw2"
+    lab.advance(seconds=1)
+    with pytest.raises(NotIdentified):
+        await seen(lab, old)
+    with pytest.raises(Missing):
+        await renew_lease(lab.services, caller, RenewLease([]))
+    assert await seen(lab, new) == "gw2"
+
+
+async def test_stream_of_an_old_certificate_ends(lab: AuthorityLab, admin: LabSignIn) -> None:
+    old = (await join(lab, await token_for(lab, admin))).x509_chain_pem
+    caller = await Identifier(lab.services).gateway(Peer("192.0.2.91", leaf_of(old)))
+    messages = watch(lab.services, caller, 0)
+    await anext(messages)
+    new = (await renew_identity(lab.services, caller, RenewIdentity(REQUEST))).x509_chain_pem
+    await seen(lab, new)
+    lab.advance(seconds=30)
+    async with asyncio.timeout(5):
+        assert len([message async for message in messages]) == 1
+
+
+async def test_certificate_from_before_a_rebinding_is_nobodys(lab: AuthorityLab, admin: LabSignIn) -> None:
+    """As after a restore, which gives the gateway beside the authority an identity made there."""
+    joined = await join(lab, await token_for(lab, admin))
+    gateway_id = GatewayId(joined.gateway_id)
+    await lab.store.write(lambda tx: tx.gateways.rebind(gateway_id, "0c", ["gw2.example"]))
+    with pytest.raises(NotIdentified):
+        await seen(lab, joined.x509_chain_pem)
 
 
 async def test_clock_behind_the_log_joins_and_shows_nothing(lab: AuthorityLab, admin: LabSignIn) -> None:

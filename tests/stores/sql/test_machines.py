@@ -43,6 +43,26 @@ async def test_a_gateway_that_joins_anew_has_a_new_certificate(store: SqlStore) 
     assert await store.read(lambda tx: tx.gateways.get(GATEWAY)) == expected
 
 
+async def test_an_earlier_certificate_is_kept_beside_the_new_one_until_it_ends(store: SqlStore) -> None:
+    await store.write(lambda tx: tx.gateways.add(FIRST))
+    await store.write(lambda tx: tx.gateways.rebind(GATEWAY, "0c", FIRST.names, previous="0a0b"))
+    renewed = replace(FIRST, x509_serial="0c", previous_serial="0a0b")
+    assert await store.read(lambda tx: tx.gateways.get(GATEWAY)) == renewed
+    await store.write(lambda tx: tx.gateways.let_previous_end(GATEWAY, NOW))
+    assert await store.read(lambda tx: tx.gateways.get(GATEWAY)) == replace(renewed, previous_until=NOW)
+
+
+async def test_a_removed_gateway_stays_under_its_id_and_frees_its_name(store: SqlStore) -> None:
+    await store.write(lambda tx: tx.gateways.add(FIRST))
+    await store.write(lambda tx: tx.gateways.disable(GATEWAY))
+    assert await store.read(lambda tx: tx.gateways.get(GATEWAY)) == replace(FIRST, disabled=True)
+    await store.write(lambda tx: tx.gateways.remove(GATEWAY, NOW))
+    assert await store.read(lambda tx: tx.gateways.list()) == []
+    gone = replace(FIRST, name=GATEWAY, names=(), disabled=True, removed=NOW)
+    assert await store.read(lambda tx: tx.gateways.with_removed()) == [gone]
+    assert await store.write(lambda tx: tx.gateways.add(replace(FIRST, id=GatewayId("g" * 26))))
+
+
 async def test_a_join_token_is_spent_once_before_it_expires(store: SqlStore) -> None:
     await store.write(lambda tx: tx.join_tokens.add(TOKEN))
     assert await store.read(lambda tx: tx.join_tokens.get(TOKEN.token_hash)) == TOKEN

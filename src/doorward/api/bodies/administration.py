@@ -115,6 +115,24 @@ class JoinedGateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     x509_root_pem: str
 
 
+class GatewayView(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A gateway. `state` is `in contact`, `lost` (without a lease) or `disabled`; `sessions` are not over yet."""
+
+    id: str
+    name: str
+    names: list[str]
+    joined: str
+    state: str
+    lease_until: str | None
+    sessions: int
+
+
+class GatewayList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All gateways, by name."""
+
+    items: list[GatewayView]
+
+
 class Authority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One signing key: its direction of trust, its id, its state and its public half (OpenSSH line or PEM)."""
 

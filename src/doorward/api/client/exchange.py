@@ -32,24 +32,31 @@ class Exchange:
         self._received_max = answer_bytes_max + HEADER_BYTES_MAX
         self._room = asyncio.Semaphore(CONNECTIONS_MAX)
         self._idle: list[_Connection] = []
+        self._generation = 0
         self._is_closed = False
 
     def close(self) -> None:
         """End idle connections now and the others after their call."""
         self._is_closed = True
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        """Use no connection again that stands now: the next ones show what the context shows by then."""
+        self._generation += 1
         while self._idle:
             self._idle.pop().abort()
 
     async def call(self, method: str, target: str, content: bytes, kind: str) -> tuple[int, bytes]:
         """Status and body of the answer; `Unavailable` when there is none. The caller sets the deadline."""
         async with self._room:
+            generation = self._generation
             connection = self._kept() or await self._connect()
             try:
                 answer = await connection.ask(self._head(method, target, len(content), kind) + content)
             except BaseException:
                 connection.abort()
                 raise
-            if self._is_closed or not connection.is_usable:
+            if generation != self._generation or self._is_closed or not connection.is_usable:
                 connection.abort()
             else:
                 self._idle.append(connection)

@@ -129,6 +129,10 @@ class HttpControlPlane:
         """A fresh certificate for this gateway."""
         return await self._ask("POST", "/identity", wanted, RenewedIdentity)
 
+    def reconnect(self) -> None:
+        """Show the certificate that is in the context now; the watch stream is ended by the authority."""
+        self._calls.reconnect()
+
     async def _ask(self, method: str, path: str, body: msgspec.Struct | None, answer: type[Answer]) -> Answer:
         content = b"" if body is None else msgspec.json.encode(body)
         return _decoded(await self._call(method, path, content, "application/json", CALL_SECONDS), answer)

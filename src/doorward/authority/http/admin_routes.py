@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from litestar import get, post
+from litestar import delete, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 from litestar.status_codes import HTTP_200_OK
@@ -13,6 +13,8 @@ from doorward.api.bodies.administration import (
     Authorities,
     EnrolledNode,
     EnrolNode,
+    GatewayList,
+    GatewayView,
     IssuedCode,
     IssuedToken,
     IssueToken,
@@ -25,7 +27,7 @@ from doorward.api.bodies.administration import (
 from doorward.api.bodies.resources import ResourceView
 from doorward.authority.http.access import ACCESS, Access, peer_of
 from doorward.authority.http.user_routes import AnyRequest, user_of
-from doorward.authority.operations import authorities, joining, nodes, users
+from doorward.authority.operations import authorities, gateways, joining, nodes, users
 from doorward.authority.services import Services
 from doorward.domain.access.rights import Right
 
@@ -86,4 +88,21 @@ def admin_routes(services: Services) -> Sequence[HTTPRouteHandler]:
         enrol_node,
         join_gateway,
         list_authorities,
+        *_gateway_routes(services),
     ]
+
+
+def _gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:
+    @get("/v1/gateways", opt={ACCESS: Right("node", "list")})
+    async def list_gateways(request: AnyRequest) -> GatewayList:
+        return await gateways.list_gateways(services, user_of(request))
+
+    @post("/v1/gateways/{name:str}/disable", opt=_UPDATES_NODES, status_code=HTTP_200_OK)
+    async def disable_gateway(request: AnyRequest, name: FromPath[str]) -> GatewayView:
+        return await gateways.disable_gateway(services, user_of(request), name)
+
+    @delete("/v1/gateways/{name:str}", opt={ACCESS: Right("node", "delete")}, status_code=HTTP_200_OK)
+    async def remove_gateway(request: AnyRequest, name: FromPath[str]) -> GatewayView:
+        return await gateways.remove_gateway(services, user_of(request), name)
+
+    return [list_gateways, disable_gateway, remove_gateway]

@@ -69,7 +69,7 @@ def look_at_leases(tx: Transaction, noted: Losses) -> tuple[int, Losses]:
     """Note losses that are not in `noted`, end what is over; answers how many sessions ended, and what is noted now."""
     ended = 0
     lost: set[tuple[GatewayId, datetime]] = set()
-    for gateway in tx.gateways.list():
+    for gateway in tx.gateways.with_removed():
         if gateway.lease_until is None or not is_lost(gateway, tx.now):
             continue
         sessions = tx.sessions.live_of_gateway(gateway.id)

@@ -2,11 +2,10 @@ json_text() { printf '"%s"' "$(printf '%s' "$1" | tr -d '"\\\n\r')"; }
 field() { sed -n 's/.*"'"$1"'":"\([^"]*\)".*/\1/p' "$WORK/answer"; }
 list() { sed -n 's/.*"'"$1"'":\[\([^]]*\)\].*/\1/p' "$WORK/answer" | tr ',' '\n' | sed 's/^"//; s/"$//'; }
 
-# Under this name the authority shows the certificate of its own root, whatever it shows under public ones. GNU wget can not
-# ask for another name than the host's: with a public certificate at the authority it refuses.
-PINNED=authority.doorward.internal
-
-call_authority() {  # $1 is the path; $WORK/body there, $WORK/answer and $WORK/status back; the installation's own root is believed and no other
+call_authority() {  # $WORK/body to path $1, $WORK/answer and $WORK/status back; the installation's own root is believed and no other
+    # Under this name the authority shows the certificate of that root, whatever it shows under public ones. GNU wget can
+    # not ask for another name than the host's: where the authority has a public certificate, it refuses.
+    PINNED=authority.doorward.internal
     if command -v curl >/dev/null 2>&1; then
         curl -sS --proto '=https' --tlsv1.3 --max-time 30 --noproxy '*' --cacert "$WORK/new/root.pem" \
             --connect-to "$PINNED:443:$DOORWARD_HOST_PORT" -H 'Content-Type: application/json' \

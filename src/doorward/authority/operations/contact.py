@@ -11,6 +11,7 @@ from doorward.api.bodies.gateway_calls import Cut, GatewayTrust, Lease, RenewLea
 from doorward.api.client.trust import PINNED_SERVER_NAME
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.jobs.leases import end_presumed
+from doorward.authority.known_gateway import known_gateway
 from doorward.authority.noting import note
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
@@ -33,10 +34,7 @@ async def gateway_trust(services: Services, caller: GatewayCaller) -> GatewayTru
     """What the gateway checks users against, and under which names it is known."""
 
     def work(tx: Transaction) -> Sequence[str]:
-        gateway = tx.gateways.get(caller.gateway_id)
-        if gateway is None:
-            raise Missing("looking for a gateway: there is none of that id")
-        return gateway.names
+        return known_gateway(tx, caller).names
 
     return GatewayTrust(
         installation_id=services.installation_id,
@@ -55,9 +53,7 @@ async def renew_lease(services: Services, caller: GatewayCaller, said: RenewLeas
     here = frozenset(said.live[:LIVE_MAX])
 
     def work(tx: Transaction) -> Lease:
-        gateway = tx.gateways.get(caller.gateway_id)
-        if gateway is None or gateway.disabled:
-            raise Missing("looking for a gateway: there is none of that id")
+        gateway = known_gateway(tx, caller)
         if gateway.lease_until is not None and gateway.lease_until < tx.now:
             fields = {"name": gateway.name, "lost_seconds": int((tx.now - gateway.lease_until).total_seconds())}
             note(
@@ -89,19 +85,24 @@ async def watch(services: Services, caller: GatewayCaller, after_epoch: int) -> 
     seen = after_epoch
     last_said = float("-inf")
 
-    def work(tx: Transaction) -> tuple[int, Sequence[SessionCut]]:
+    def work(tx: Transaction) -> tuple[int, Sequence[SessionCut], bool]:
         gateway = tx.gateways.get(caller.gateway_id)
-        if gateway is None or gateway.disabled:
-            raise Missing("looking for a gateway: there is none of that id")
+        if gateway is None or not gateway.is_shown_by(caller.serial, tx.now):
+            if last_said == float("-inf"):
+                raise Missing("looking for a gateway: there is none of that id")
+            # It hears a last time what it must cut: only then is the stream over.
+            return tx.revocation.current(), tx.cuts.after(caller.gateway_id, seen), False
         current = tx.revocation.current()
         # A gateway that has seen more than there is remembers a store from before a backup was restored.
-        return current, tx.cuts.after(caller.gateway_id, max(0, min(seen, current)))
+        return current, tx.cuts.after(caller.gateway_id, max(0, min(seen, current))), True
 
     while True:
-        epoch, cuts = await services.store.read(work)
+        epoch, cuts, is_known = await services.store.read(work)
         now = services.clock.elapsed_seconds()
-        if epoch != seen or now - last_said >= HEARTBEAT_SECONDS:
+        if epoch != seen or not is_known or now - last_said >= HEARTBEAT_SECONDS:
             yield WatchMessage(epoch, [Cut(one.session_id, str(one.reason), one.message, one.epoch) for one in cuts])
             seen = epoch
             last_said = now
+        if not is_known:
+            return
         await services.bell.wait()

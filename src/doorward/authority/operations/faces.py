@@ -8,10 +8,11 @@ from typing import Final
 from doorward.api.bodies.gateway_calls import Faces, MintFaces
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.gateway_limits import Work
+from doorward.authority.known_gateway import known_gateway
 from doorward.authority.operations.pacing import pace
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
-from doorward.base.errors import Missing, Refused
+from doorward.base.errors import Refused
 from doorward.domain.certificates.face_names import node_in_face
 
 FACE_SECONDS: Final = 600.0
@@ -34,10 +35,7 @@ async def mint_faces(services: Services, caller: GatewayCaller, wanted: MintFace
     await pace(services, caller, Work.FACES, len(wanted.names))
 
     def work(tx: Transaction) -> frozenset[str]:
-        gateway = tx.gateways.get(caller.gateway_id)
-        if gateway is None:
-            raise Missing("looking for a gateway: there is none of that id")
-        return frozenset(gateway.names)
+        return frozenset(known_gateway(tx, caller).names)
 
     own = await services.store.read(work)
     for name in wanted.names:

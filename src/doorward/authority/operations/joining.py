@@ -12,12 +12,13 @@ from doorward.api.bodies.administration import IssuedToken, IssueToken, JoinedGa
 from doorward.api.bodies.gateway_calls import RenewedIdentity, RenewIdentity
 from doorward.authority.callers import GatewayCaller, Peer, UserCaller
 from doorward.authority.giving import ADMINISTRATOR
+from doorward.authority.known_gateway import known_gateway
 from doorward.authority.noting import note
 from doorward.authority.operations.tokens import NewToken, add_token, draw_token, look_at, spend
 from doorward.authority.ports import Transaction
 from doorward.authority.rights import require
 from doorward.authority.services import Services
-from doorward.base.errors import Conflict, Invalid, Missing, Refused
+from doorward.base.errors import Conflict, Invalid, Refused
 from doorward.base.ids import GatewayId, new_id
 from doorward.domain.access.gateway_scope import checked_scope
 from doorward.domain.audit.event import Actor, Subjects
@@ -30,7 +31,7 @@ from doorward.domain.kinds.names import plain_name
 
 
 class NotAdministrator(Refused):
-    """Only who holds the role admin lets gateways join."""
+    """Only who holds the role admin lets gateways join, and sends them away."""
 
     code = "not_administrator"
 
@@ -39,6 +40,14 @@ class NotTheTokensNames(Refused):
     """The gateway calls itself otherwise than its token says."""
 
     code = "not_the_tokens_names"
+
+
+def require_administrator(services: Services, tx: Transaction, caller: UserCaller, verb: str) -> None:
+    """`NoRight` or `NotAdministrator` unless the caller may do this to gateways."""
+    require(services, tx, caller, "node", verb)
+    prepared = services.policy.view(tx).prepared(caller.user_id, caller.sign_in_id)
+    if ADMINISTRATOR not in prepared.subject.role_names:
+        raise NotAdministrator(f"looking after gateways: this needs the role {ADMINISTRATOR}")
 
 
 async def issue_token(services: Services, caller: UserCaller, said: IssueToken) -> IssuedToken:
@@ -53,10 +62,7 @@ async def issue_token(services: Services, caller: UserCaller, said: IssueToken) 
     token = draw_token(services.entropy)
 
     def work(tx: Transaction) -> IssuedToken:
-        require(services, tx, caller, "node", "create")
-        prepared = services.policy.view(tx).prepared(caller.user_id, caller.sign_in_id)
-        if ADMINISTRATOR not in prepared.subject.role_names:
-            raise NotAdministrator(f"making a token for a gateway: this needs the role {ADMINISTRATOR}")
+        require_administrator(services, tx, caller, "create")
         if any(gateway.name == name for gateway in tx.gateways.list()):
             raise Conflict(f"making a token: there is a gateway {name} already")
         _check_unshared(tx, names)
@@ -125,10 +131,9 @@ async def renew_identity(services: Services, caller: GatewayCaller, said: RenewI
     issued = await services.signer.issue_gateway_x509(gateway_id=caller.gateway_id, public_key=public_key)
 
     def work(tx: Transaction) -> None:
-        gateway = tx.gateways.get(caller.gateway_id)
-        if gateway is None or gateway.disabled:
-            raise Missing("looking for a gateway: there is none of that id")
-        tx.gateways.rebind(gateway.id, issued.serial, gateway.names)
+        gateway = known_gateway(tx, caller)
+        # The answer may get lost: what the gateway has now counts until it has shown what it gets.
+        tx.gateways.rebind(gateway.id, issued.serial, gateway.names, previous=caller.serial)
         fields = {"kind": "gateway", "serial": issued.serial, "until_micros": issued.valid_before * 1_000_000}
         note(tx, CERTIFICATE_SIGNED, Actor.gateway(gateway.id), fields, Subjects(gateway=gateway.id))
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from doorward.api.bodies.gateway_calls import Jump, OpenJump
 from doorward.authority.callers import GatewayCaller
+from doorward.authority.known_gateway import known_gateway
 from doorward.authority.operations.admission import refuse
 from doorward.authority.operations.pacing import pace_opening, pace_user
 from doorward.authority.operations.proofs import bad_proof, proven_jump
@@ -37,6 +38,7 @@ async def open_jump(services: Services, caller: GatewayCaller, wanted: OpenJump)
     identity = claim.identity
 
     def work(tx: Transaction) -> datetime | Refused:
+        known_gateway(tx, caller)
         if tx.sessions.by_proof(claim.proof_digest) is not None:
             return ProofUsed("opening a jump: this proof has opened a session")
         sign_in = tx.sign_ins.by_ssh_serial(identity.serial)

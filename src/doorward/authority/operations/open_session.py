@@ -12,6 +12,7 @@ from typing import Final
 from doorward.api.bodies.gateway_calls import OpenSession, SessionPlan
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.jobs.leases import end_presumed
+from doorward.authority.known_gateway import known_gateway
 from doorward.authority.operations.admission import Admitted, admit, readmit, refuse
 from doorward.authority.operations.pacing import pace_opening, pace_user
 from doorward.authority.operations.proofs import Claim, proven_claim
@@ -60,6 +61,7 @@ async def _open(services: Services, caller: GatewayCaller, wanted: OpenSession) 
         if tx.jumps.has(claim.proof_digest):
             return refuse(tx, caller, claim, "proof_used")
         epoch = tx.revocation.read_for_open()
+        known_gateway(tx, caller)  # after the epoch: whoever disables it takes the epoch first, too
         admitted = admit(services, tx, Asked(claim, caller, identity, epoch, typed))
         if isinstance(admitted, Refused):
             return admitted

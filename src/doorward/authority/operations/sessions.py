@@ -49,7 +49,7 @@ async def get_session(services: Services, caller: UserCaller, session_id: str) -
 
 def lost_gateways(tx: Transaction) -> frozenset[GatewayId]:
     """The gateways that do not renew their lease."""
-    return frozenset(one.id for one in tx.gateways.list() if is_lost(one, tx.now))
+    return frozenset(one.id for one in tx.gateways.with_removed() if is_lost(one, tx.now))
 
 
 def view_of_session(one: SessionRecord, lost: frozenset[GatewayId] = frozenset()) -> SessionView:

@@ -65,7 +65,28 @@ GATEWAY_LEASE_REGAINED: Final = event_type(
     public("name"),
     public("lost_seconds", shape=Shape.INTEGER),
 )
-GATEWAY_DISABLED: Final = event_type("DW3104", "gateway.disabled", "a gateway may not call any more", public("name"))
+GATEWAY_DISABLED: Final = event_type(
+    "DW3104",
+    "gateway.disabled",
+    "a gateway may not call any more",
+    public("name"),
+    public("sessions", shape=Shape.INTEGER),
+)
+GATEWAY_REMOVED: Final = event_type(
+    "DW3107",
+    "gateway.removed",
+    "a gateway was removed, and its names may be given again",
+    public("name"),
+    public("names", shape=Shape.LIST),
+    public("sessions", shape=Shape.INTEGER),
+)
+GATEWAY_NAMES_CHANGED: Final = event_type(
+    "DW3108",
+    "gateway.names_changed",
+    "the names under which users reach a gateway were changed in its settings",
+    public("name"),
+    public("names", shape=Shape.LIST),
+)
 PROOF_FAILED: Final = event_type(
     "DW3105",
     "proof.failed",
@@ -132,6 +153,8 @@ MACHINE_EVENTS: Final[tuple[EventType, ...]] = (
     GATEWAY_LEASE_LOST,
     GATEWAY_LEASE_REGAINED,
     GATEWAY_DISABLED,
+    GATEWAY_REMOVED,
+    GATEWAY_NAMES_CHANGED,
     PROOF_FAILED,
     GATEWAY_SLOWED,
     TOKEN_ISSUED,

@@ -12,6 +12,8 @@ from doorward.domain.access.gateway_scope import Scope
 TOKEN_LIFETIME: Final = timedelta(minutes=10)
 LEASE_LENGTH: Final = timedelta(seconds=10)
 LEASE_RENEWED_EACH: Final = timedelta(seconds=2)
+OLD_IDENTITY_OVERLAP: Final = timedelta(seconds=30)
+"""How long a gateway's earlier certificate is good once the newer one was seen: calls that are under way, not more."""
 
 
 class TokenKind(StrEnum):
@@ -43,7 +45,12 @@ class JoinToken:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A data-plane process that may ask for sessions on nodes in its `scope`; users reach it under its `names`."""
+    """A data-plane process that may ask for sessions on nodes in its `scope`; users reach it under its `names`.
+
+    Of its certificates `x509_serial` counts; the one before it (`previous_serial`) until `previous_until`, or, as long
+    as that is empty, until the newer one has been seen: the answer that brought it may have been lost. A removed one
+    stays under its id, without a name, since its sessions are over only when its lease is.
+    """
 
     id: GatewayId
     name: str
@@ -53,6 +60,18 @@ class Gateway:
     lease_until: datetime | None = None
     disabled: bool = False
     scope: Scope = field(default_factory=dict)
+    previous_serial: str = ""
+    previous_until: datetime | None = None
+    removed: datetime | None = None
+
+    def is_shown_by(self, serial: str, now: datetime) -> bool:
+        """Whether the certificate of this serial speaks for it."""
+        if self.disabled:
+            return False
+        if serial == self.x509_serial:
+            return True
+        overlaps = self.previous_until is None or now < self.previous_until
+        return bool(serial) and serial == self.previous_serial and overlaps
 
 
 class HostVerification(StrEnum):

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from doorward.base.ids import GatewayId, NodeId
 from doorward.domain.access.gateway_scope import Scope
@@ -30,18 +30,40 @@ class SqlGateways:
         return None if row is None else _gateway(row)
 
     def list(self) -> Sequence[Gateway]:
-        """Every gateway, by name."""
-        return [_gateway(row) for row in self.connection.execute(select(gateways).order_by(gateways.c.name))]
+        """Every gateway that was not removed, by name."""
+        return self._many(select(gateways).where(gateways.c.removed.is_(None)).order_by(gateways.c.name))
+
+    def with_removed(self) -> Sequence[Gateway]:
+        """Every gateway that ever was."""
+        return self._many(select(gateways))
 
     def renew_lease(self, gateway_id: GatewayId, until: datetime | None) -> None:
         """Set until when the gateway is in contact; none takes the lease away."""
         self.connection.execute(update(gateways).where(gateways.c.id == gateway_id).values(lease_until=until))
 
-    def rebind(self, gateway_id: GatewayId, x509_serial: str, names: Sequence[str]) -> None:
-        """Set the certificate that counts for it, and the names under which users reach it."""
-        self.connection.execute(
-            update(gateways).where(gateways.c.id == gateway_id).values(x509_serial=x509_serial, names=tuple(names))
+    def rebind(self, gateway_id: GatewayId, x509_serial: str, names: Sequence[str], previous: str = "") -> None:
+        """Set the certificate that counts for it, the one that counts until it is seen, and the gateway's names."""
+        self._set(
+            gateway_id, x509_serial=x509_serial, names=tuple(names), previous_serial=previous, previous_until=None
         )
+
+    def let_previous_end(self, gateway_id: GatewayId, until: datetime) -> None:
+        """Its certificate was seen: until when the one before it counts."""
+        self._set(gateway_id, previous_until=until)
+
+    def disable(self, gateway_id: GatewayId) -> None:
+        """It may not call any more."""
+        self._set(gateway_id, disabled=True)
+
+    def remove(self, gateway_id: GatewayId, now: datetime) -> None:
+        """Disable it for good and free its names; the row stays, and is called by its id."""
+        self._set(gateway_id, disabled=True, removed=now, name=gateway_id, names=())
+
+    def _set(self, gateway_id: GatewayId, **values: Any) -> None:
+        self.connection.execute(update(gateways).where(gateways.c.id == gateway_id).values(**values))
+
+    def _many(self, query: Select[Any]) -> Sequence[Gateway]:
+        return [_gateway(row) for row in self.connection.execute(query)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +125,9 @@ def _gateway(row: Row[Any]) -> Gateway:
         lease_until=row.lease_until,
         disabled=row.disabled,
         scope=_scope(row.scope),
+        previous_serial=row.previous_serial,
+        previous_until=row.previous_until,
+        removed=row.removed,
     )
 
 

@@ -146,6 +146,9 @@ gateways = Table(
     Column("lease_until", Moment),
     Column("disabled", Boolean, nullable=False),
     Column("scope", JsonText, nullable=False, server_default="{}"),
+    Column("previous_serial", String(64), nullable=False, server_default=""),
+    Column("previous_until", Moment),
+    Column("removed", Moment),
 )
 
 join_tokens = Table(
