@@ -93,7 +93,8 @@ class Spool:
         finally:
             self._sealing.discard(session_id)
             del self._live[session_id]
-            self.budget.settle(self._accounts[session_id], size_bytes)
+            if session_id in self._accounts:  # else it was shipped and forgotten since its manifest appeared
+                self.budget.settle(self._accounts[session_id], size_bytes)
 
     async def recover(self, reason: str) -> list[Recovered]:
         """Seal all recordings that nobody writes and nobody sealed: at start, with the reason `gateway_lost`.
