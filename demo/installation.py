@@ -33,14 +33,15 @@ class Installation:
     first_code: str = ""
 
     @classmethod
-    def create(cls, folder: Path, administrator: str = "admin") -> Self:
-        """Run `doorward init`."""
+    def create(cls, folder: Path, administrator: str = "admin", store: str = "") -> Self:
+        """Run `doorward init`; on SQLite unless a PostgreSQL database is named."""
         made = cls(folder)
         words = ["init", "--data", str(made.data), "--admin", administrator]
         for name in made.names:
             words += ["--name", name]
         words += ["--listen", f"127.0.0.1:{made.port}", "--authority-listen", f"127.0.0.1:{made.authority_port}"]
         words += ["--metrics-listen", f"127.0.0.1:{made.metrics_port}"]
+        words += ["--store", store] if store else []
         done = subprocess.run(
             [*DOORWARD, *words], env=made.env(), capture_output=True, text=True, timeout=60, check=False
         )

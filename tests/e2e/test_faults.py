@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -14,6 +15,8 @@ from tests.support.people import Person
 from tests.support.ports import answers
 from tests.support.processes import children_of
 from tests.support.ssh_keys import make_key
+
+from doorward.main.layout import Layout
 
 SYNC_SECONDS: Final = 1.5
 """The gateway syncs what it recorded each second."""
@@ -205,3 +208,18 @@ def opened_by(pid: int) -> set[Path]:
 
 def mapped(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines()
+
+
+def test_a_locked_database_opens_nothing_says_so_and_recovers(house: House) -> None:
+    person = house.user("locked-out")
+    assert house.ssh(person, "exit 3").returncode == 3
+    before = len(house.sessions(person))
+    with contextlib.closing(sqlite3.connect(Layout(house.installation.data).database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = house.ssh(person, "exit 3")
+        other.execute("ROLLBACK")
+    assert done.returncode == 255
+    assert b"the database is locked, full or gone" in done.stderr
+    serves_again(house, person)
+    house.admin.dw("audit", "verify")
+    assert len(house.sessions(person)) > before

@@ -51,10 +51,10 @@ class House:
     others: list[PreparedNode] = field(default_factory=list)
 
     @classmethod
-    def build(cls) -> Self:
-        """Start everything; what was started is ended when something fails."""
+    def build(cls, store: str = "") -> Self:
+        """Start everything, on SQLite unless a PostgreSQL database is named; should something fail, all is ended."""
         folder = temporary_folder()
-        installation = Installation.create(folder)
+        installation = Installation.create(folder, store=store)
         try:
             installation.start()
             admin = installation.administrator()
