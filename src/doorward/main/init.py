@@ -28,6 +28,7 @@ from doorward.domain.identity.machines import Gateway
 from doorward.domain.kinds.registry import dump, load_body
 from doorward.domain.kinds.user import User
 from doorward.main.embedded_gateway import EMBEDDED_GATEWAY, issue_identity
+from doorward.main.gateway_settings import write_settings
 from doorward.main.layout import Layout, make_private_directory
 from doorward.main.open_store import open_store
 from doorward.main.own_signer import own_signer
@@ -90,6 +91,7 @@ async def _make(settings: Settings, layout: Layout, administrator: str) -> Initi
         make_private_directory(directory)
     create_keys(layout.keys, kek, installation_id, clock=clock, entropy=entropy)
     layout.config.write_text(dump_settings(settings), encoding="utf-8")
+    write_settings(layout, settings)  # so that each role can be started by itself
     store = await open_store(settings, layout)
     try:
         await store.create_installation(installation_id)

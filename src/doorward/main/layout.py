@@ -1,7 +1,7 @@
 """Where things lie in a data directory, and who may touch them.
 
 `keys/` belongs to the signer, `authority/` to the authority, `gateway/` to the gateway; `run/` holds the signer's
-socket. All directories are 0700. A gateway on another host has a data directory with `gateway/` alone.
+socket. All directories are 0700. The data directory of a gateway on another host holds what is in `gateway/` here.
 """
 
 import os
