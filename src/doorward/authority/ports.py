@@ -240,9 +240,7 @@ class Recordings(Protocol):
     def seal(
         self, session_id: SessionId, now: datetime, digest: bytes, manifest: Mapping[str, Any], signature: bytes
     ) -> bool: ...
-    def list(self, limit: int, user_id: UserId | None = None) -> Sequence[RecordingRow]:
-        """The newest first; those of one user's sessions alone when one is named."""
-        ...
+    def list(self, limit: int, user_id: UserId | None = None) -> Sequence[RecordingRow]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,11 +315,8 @@ class Transaction(Protocol):
     def now(self) -> datetime: ...
     @property
     def turn(self) -> AbstractContextManager[object]:
-        """Of this store's units of work in this process one at a time is inside, and may read while it is.
-
-        For what all of them need and one should make. Never a lock of one's own: on one engine units of work are
-        threads, on the other they share a thread.
-        """
+        """One unit of work of this store at a time is inside, and may read meanwhile. Never a lock of one's own: on one
+        engine units of work are threads, on the other they share a thread."""
         ...
 
     @property
