@@ -140,7 +140,8 @@ def join(*, data: Path, authority: str, pin: str, token: str, names: tuple[str, 
 def backup(data: Path, to: Path) -> None:
     """Copy the database and the encrypted keys to a new directory TO, while Doorward runs.
 
-    The key-encryption key is not copied: keep it elsewhere. Recordings are files under authority/recordings.
+    Not copied: the key-encryption key, which is kept elsewhere; recordings and the secrets of connectors, which are
+    files under authority/recordings and authority/secrets; the files that tls names.
     """
     from doorward.main.backup import back_up
 
@@ -152,11 +153,18 @@ def backup(data: Path, to: Path) -> None:
 @DATA
 @click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def restore(data: Path, source: Path) -> None:
-    """Restore a backup into the empty directory --data."""
-    from doorward.main.backup import restore as restore_from
+    """Restore a backup into the empty directory --data.
 
-    restore_from(Layout(data.resolve()), source.resolve())
+    Whatever was open in it is closed: sessions and sign-ins are over, codes and tokens are spent.
+    """
+    from doorward.main.backup import restore as restore_from
+    from doorward.main.restored import close_what_was_open
+
+    layout = Layout(data.resolve())
+    restore_from(layout, source.resolve())
+    asyncio.run(close_what_was_open(layout))
     click.echo(f"restored to {data}; put the key-encryption key to {data}/kek (or as configured) and start it")
+    click.echo("recordings, the secrets of connectors and the files of tls are not in a backup: put them back, too")
 
 
 @cli.command()

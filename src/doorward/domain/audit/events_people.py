@@ -26,6 +26,12 @@ AUTHORITY_STARTED: Final = event_type(
 STORE_MIGRATED: Final = event_type(
     "DW1004", "store.migrated", "the tables were brought to a newer revision", public("before", "after")
 )
+INSTALLATION_RESTORED: Final = event_type(
+    "DW1005",
+    "installation.restored",
+    "a copy of the database was put back, and what was open in it was closed",
+    public("sessions", "sign_ins", "codes", "tokens", "epoch", shape=Shape.INTEGER),
+)
 USER_INVITED: Final = event_type(
     "DW1101",
     "user.invited",
@@ -128,6 +134,7 @@ PEOPLE_EVENTS: Final[tuple[EventType, ...]] = (
     ADMIN_CODE_ISSUED,
     AUTHORITY_STARTED,
     STORE_MIGRATED,
+    INSTALLATION_RESTORED,
     USER_INVITED,
     USER_ENROLLED,
     USER_RESET,
