@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doorward.authority import throttle as module
-from doorward.authority.throttle import FREE_FAILURES, WAIT_MAX_SECONDS, SignInThrottle, network_of
+from doorward.authority.throttle import FREE_FAILURES, WAIT_MAX_SECONDS, SignInThrottle, Way, network_of
 from doorward.base.clock import ManualClock
 
 SOURCE = "192.0.2.7"
@@ -74,6 +74,23 @@ def test_success_clears_its_own_key_only(throttle: SignInThrottle) -> None:
     throttle.succeeded("bob", SOURCE)
     assert throttle.wait_seconds("bob", SOURCE) == 0
     assert throttle.wait_seconds("carol", SOURCE) > 0
+
+
+def test_each_way_in_has_accounts_of_its_own(throttle: SignInThrottle) -> None:
+    for _ in range(FREE_FAILURES + 1):
+        throttle.failed("bob", SOURCE, "enrolment factor", Way.ENROLMENT)
+    assert throttle.wait_seconds("bob", SOURCE) == 0
+    assert throttle.wait_seconds("bob", SOURCE, Way.ENROLMENT) > 0
+    throttle.succeeded("bob", SOURCE)
+    assert throttle.wait_seconds("bob", SOURCE, Way.ENROLMENT) > 0
+
+
+def test_what_is_only_noted_slows_nobody(throttle: SignInThrottle) -> None:
+    for _ in range(2 * module.NETWORK_FAILURES_MAX):
+        throttle.noted(SOURCE, "oidc_refused")
+    assert throttle.wait_seconds("bob", SOURCE) == 0
+    (summary,) = throttle.take_summaries(everything=True)
+    assert (summary.attempts, summary.names) == (2 * module.NETWORK_FAILURES_MAX, [])
 
 
 def test_failures_are_forgotten_after_an_hour(throttle: SignInThrottle, clock: ManualClock) -> None:

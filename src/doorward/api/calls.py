@@ -22,7 +22,7 @@ from doorward.api.bodies.administration import (
     NodeSetupScript,
     PinHostKey,
 )
-from doorward.api.bodies.audit import AuditPage, AuditVerification
+from doorward.api.bodies.audit import AuditPage, AuditVerification, ErasedUser, EraseUser
 from doorward.api.bodies.oidc import (
     BeginOidc,
     BeginOidcDevice,
@@ -104,5 +104,6 @@ GET_RECORDING: Final = Call("GET", "/v1/recordings/{session_id}", None, Recordin
 RECORDING_PROOF: Final = Call("GET", "/v1/recordings/{session_id}/proof", None, RecordingProof)
 RECORDING_CONTENT: Final = Call("GET", "/v1/recordings/{session_id}/content", None, bytes)  # ?purpose=play|export
 SEARCH_AUDIT: Final = Call("GET", "/v1/audit", None, AuditPage)  # ?since=&until=&person=&resource=&session=&type=
+ERASE_USER: Final = Call("POST", "/v1/audit/erasures", EraseUser, ErasedUser)
 VERIFY_AUDIT: Final = Call("GET", "/v1/audit/verification", None, AuditVerification)
 AUTHORITIES: Final = Call("GET", "/v1/authorities", None, Authorities)

@@ -361,6 +361,9 @@ class Transaction(Protocol):
     def recordings(self) -> Recordings: ...
     @property
     def checkpoints(self) -> Checkpoints: ...
+    def erase_user(self, user_id: UserId) -> int:
+        """Remove from the log the values of what a user did or what is about them; how many entries had some."""
+        ...
 
 
 class Store(Protocol):

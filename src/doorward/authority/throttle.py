@@ -3,6 +3,10 @@
 An attempt counts as a failure from its beginning, and is given back when it turns out to be none: else as many could be
 under way at once as anybody likes. Each network has a bucket of failures over all accounts, which leaks steadily.
 
+Only what can be guessed is slowed: passwords by the name given, and the time-based code of an enrolment by its
+invitation. Invitations and states are 128 random bits or more, so whoever shows a wrong one is noted, and nobody else
+from there is shut out for it. Each way in has names of its own, which no user can be called.
+
 Nothing is written per attempt: counts stay in memory, bounded, and become one summary event per source and minute
 (security rule: nobody outside can fill the log). The wait doubles with each failure; a success clears its own key only.
 """
@@ -12,6 +16,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from doorward.base.clock import Clock
@@ -28,6 +33,16 @@ FORGET_SECONDS: Final = 3600.0
 NETWORK_FAILURES_MAX: Final = 50
 NETWORK_FORGIVES_EACH_SECONDS: Final = 60.0
 SUMMARY_EACH: Final = timedelta(minutes=1)
+
+
+class Way(StrEnum):
+    """By which way somebody tries to come in: each has accounts of its own."""
+
+    PASSWORD = "password"  # noqa: S105  (a way in, not a secret)
+    ENROLMENT = "enrolment"
+
+
+_Key = tuple[Way, str, str]
 
 
 @dataclass(slots=True)
@@ -72,28 +87,28 @@ class SignInThrottle:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
+        self._failures: OrderedDict[_Key, _Failures] = OrderedDict()
         self._networks: OrderedDict[str, _Bucket] = OrderedDict()
         self._summaries: OrderedDict[str, Summary] = OrderedDict()
 
-    def wait_seconds(self, account: str, source: str) -> float:
+    def wait_seconds(self, account: str, source: str, way: Way = Way.PASSWORD) -> float:
         """How long this account from this network is refused from now on; 0 when it may try."""
         network = network_of(source)
-        found = self._failures.get((account.lower(), network))
+        found = self._failures.get((way, account.lower(), network))
         own = found.until - self._clock.elapsed_seconds() if found else 0.0
         shared = (self._level(network) + 1 - NETWORK_FAILURES_MAX) * NETWORK_FORGIVES_EACH_SECONDS
         return max(0.0, own, shared)
 
-    def failed(self, account: str, source: str, reason: str) -> None:
+    def failed(self, account: str, source: str, reason: str, way: Way = Way.PASSWORD) -> None:
         """One more failure, which was not begun."""
-        self.begun(account, source)
-        self.noted(account, source, reason)
+        self.begun(account, source, way)
+        self.noted(source, reason, account if way is Way.PASSWORD else "")
 
-    def begun(self, account: str, source: str) -> None:
+    def begun(self, account: str, source: str, way: Way = Way.PASSWORD) -> None:
         """An attempt is under way: a failure until `succeeded` or `given_back`."""
         network = network_of(source)
         self._fill(network, 1)
-        key = (account.lower(), network)
+        key = (way, account.lower(), network)
         now = self._clock.elapsed_seconds()
         found = self._failures.pop(key, None)
         if found is None or now - found.last > FORGET_SECONDS:
@@ -108,15 +123,15 @@ class SignInThrottle:
             self._failures.popitem(last=False)
 
     def succeeded(self, account: str, source: str) -> None:
-        """What was begun is no failure; forget the failures of this account from this network."""
+        """What was begun as a password is no failure; forget the failures of this account from this network."""
         network = network_of(source)
-        self._failures.pop((account.lower(), network), None)
+        self._failures.pop((Way.PASSWORD, account.lower(), network), None)
         self._fill(network, -1)
 
     def given_back(self, account: str, source: str) -> None:
-        """What was begun came to no answer: it is neither failure nor success."""
+        """What was begun as a password came to no answer: it is neither failure nor success."""
         network = network_of(source)
-        found = self._failures.get((account.lower(), network))
+        found = self._failures.get((Way.PASSWORD, account.lower(), network))
         if found is not None:
             found.count = max(0, found.count - 1)
             if found.count <= FREE_FAILURES:
@@ -157,8 +172,8 @@ class SignInThrottle:
         while len(self._networks) > KEYS_MAX:
             self._networks.popitem(last=False)
 
-    def noted(self, account: str, source: str, reason: str) -> None:
-        """Why an attempt that was begun failed, for the summary."""
+    def noted(self, source: str, reason: str, name: str = "") -> None:
+        """Why an attempt failed, for the summary; `name` is the user's name that was given, if any was."""
         now = self._clock.now()
         summary = self._summaries.get(source)
         if summary is None:
@@ -168,6 +183,6 @@ class SignInThrottle:
         summary.attempts += 1
         summary.last = now
         summary.reasons[reason] += 1
-        shown = account[:NAME_CHARACTERS_MAX]
-        if len(summary.names) < NAMES_SAMPLED and shown not in summary.names:
+        shown = name[:NAME_CHARACTERS_MAX]
+        if shown and len(summary.names) < NAMES_SAMPLED and shown not in summary.names:
             summary.names.append(shown)

@@ -33,7 +33,7 @@ COMMANDS: Final = {
     "gateways": (f"{_HERE}.gateways:gateways", "List, disable and remove gateways."),
     "lock": (f"{_HERE}.locks:lock", "Deny at once, cutting live sessions."),
     "tokens": (f"{_HERE}.tokens:tokens", "Let a machine join."),
-    "audit": (f"{_HERE}.audit:audit", "Search and verify the audit log."),
+    "audit": (f"{_HERE}.audit:audit", "Search, verify and erase from the audit log."),
     "ca": (f"{_HERE}.authorities:ca", "Show the certificate authorities."),
     "version": (f"{_HERE}.version:version", "Print the version."),
 }

@@ -123,7 +123,7 @@ async def is_let_in(client: Client, method: str, path: str) -> bool:
     return answer.status != 401
 
 
-GUARDED = ("/v1/users", "/v1/tokens", "/v1/nodes/", "/v1/gateways")
+GUARDED = ("/v1/users", "/v1/tokens", "/v1/nodes/", "/v1/gateways", "/v1/audit/erasures")
 
 
 async def test_unknown_path_and_method_are_problem_documents(https: HttpsLab) -> None:

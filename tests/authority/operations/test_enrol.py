@@ -158,16 +158,42 @@ async def test_confirmed_factor_is_the_only_one_left(lab: AuthorityLab) -> None:
     assert first.factor_id != second.factor_id
 
 
-async def test_wrong_codes_from_a_network_make_right_ones_wait(lab: AuthorityLab) -> None:
+async def test_wrong_codes_of_a_stranger_make_nobody_wait(lab: AuthorityLab) -> None:
+    """A code can not be guessed, so shutting a network out would only help who wants to shut it out."""
     await lab.user("bob")
     code = await invite(lab, "bob")
-    for _ in range(6):
+    for _ in range(60):
         with pytest.raises(CodeRefused):
             await begin(lab, "no such code")
+    await begin(lab, code)
+    (summary,) = lab.services.throttle.take_summaries(everything=True)
+    assert (summary.attempts, dict(summary.reasons), summary.names) == (60, {"enrolment code": 60}, [])
+
+
+async def test_wrong_time_based_codes_make_their_own_invitation_wait(lab: AuthorityLab) -> None:
+    codes = []
+    for name in ("bob", "carol"):
+        await lab.user(name)
+        codes.append(await invite(lab, name))
+    begun = await begin(lab, codes[0])
+    for _ in range(6):
+        with pytest.raises(CodeRefused):
+            await complete(lab, codes[0], begun, totp="000000")
     with pytest.raises(CodeRefused, match="too many"):
-        await begin(lab, code)
-    await begin(lab, code, peer=Peer("198.51.100.1"))
+        await begin(lab, codes[0])
+    await begin(lab, codes[1])
+    await begin(lab, codes[0], peer=Peer("198.51.100.1"))
     lab.advance(seconds=1)
+    await begin(lab, codes[0])
+
+
+async def test_user_of_any_name_shares_no_count_with_enrolments(lab: AuthorityLab) -> None:
+    await lab.user("bob")
+    code = await invite(lab, "bob")
+    for name in ("code", "oidc", "enrolment", "password"):
+        for _ in range(6):
+            with pytest.raises(SignInRefused):
+                await sign_in_with(lab, name, "000000", password="wrong password here")
     await begin(lab, code)
 
 

@@ -11,7 +11,6 @@ from tests.support.minted_tokens import mint, rsa_key, unsigned
 from tests.support.oidc_lab import CONNECTOR, OidcLab, open_oidc_lab
 
 from doorward.authority.operations.oidc_logout import FORM_BYTES_MAX, LogoutRefused, backchannel_logout
-from doorward.authority.operations.sign_in import SlowDown
 from doorward.domain.identity.oidc_tokens import LOGOUT_EVENT
 from doorward.domain.identity.sign_in import SignInEnd
 from doorward.domain.sessions.states import EndReason, SessionState
@@ -152,9 +151,11 @@ async def test_an_unknown_connector_looks_like_a_bad_order(lab: OidcLab, provide
         await log_out(lab, mint(order(provider), rsa_key()), "nowhere")
 
 
-async def test_bad_orders_are_slowed_down(lab: OidcLab) -> None:
-    for _ in range(6):
+async def test_bad_orders_keep_no_real_one_out(lab: OidcLab, provider: EvilProvider) -> None:
+    signed_in = await lab.sign_in(provider)
+    for _ in range(60):
         with pytest.raises(LogoutRefused):
             await log_out(lab, "a.b.c")
-    with pytest.raises(SlowDown):
-        await log_out(lab, "a.b.c")
+    assert await log_out(lab, mint(order(provider), rsa_key())) == 1
+    assert not (await lab.row(signed_in)).is_live(lab.lab.clock.now())
+    assert lab.lab.services.throttle.take_summaries(everything=True)[0].attempts == 60

@@ -14,6 +14,7 @@ from doorward.authority.operations.oidc_flows import FlowRefused
 from doorward.authority.operations.oidc_users import EntryRefused
 from doorward.authority.operations.sign_in import SignInRefused, sign_in
 from doorward.authority.operations.users import invite_user, reset_user
+from doorward.authority.throttle import NETWORK_FAILURES_MAX
 from doorward.base.errors import Conflict, Refused, Unavailable
 from doorward.base.ids import UserId
 from doorward.domain.identity.factors import Password
@@ -237,6 +238,27 @@ async def test_claims_that_stand_at_the_userinfo_endpoint_alone_count(monkeypatc
             signed_in = await lab.sign_in(carol)
             assert (await lab.user(signed_in.user_id))[1].roles == ("eng", "lead")
         carol.close()
+
+
+async def test_signing_in_at_a_provider_buys_no_guesses_at_passwords(lab: OidcLab, bob: Browser) -> None:
+    """The network's bucket of failures counts what was begun, and a provider's sign-in is none of it."""
+    throttle = lab.lab.services.throttle
+    for number in range(NETWORK_FAILURES_MAX):
+        throttle.failed(f"user{number}", PEER.source, "password")
+    waited = throttle.wait_seconds("carol", PEER.source)
+    assert waited > 0
+    await lab.sign_in(bob)
+    assert throttle.wait_seconds("carol", PEER.source) == waited
+
+
+async def test_bad_answers_of_a_stranger_shut_no_neighbour_out(lab: OidcLab, bob: Browser) -> None:
+    begun = await lab.begin()
+    for _ in range(60):
+        with pytest.raises(FlowRefused):
+            await lab.complete(begun, "http://127.0.0.1:1/callback?state=x&code=y", flow="a" * 26)
+    await lab.sign_in(bob)
+    (summary,) = lab.lab.services.throttle.take_summaries(everything=True)
+    assert dict(summary.reasons) == {"oidc_refused": 60}
 
 
 async def test_flows_are_few_for_each_network(lab: OidcLab) -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.support.command_line import CommandLine
 from tests.support.stub_authority import StubAuthority
 
-from doorward.api.bodies.audit import AuditEntry, AuditPage, AuditVerification
+from doorward.api.bodies.audit import AuditEntry, AuditPage, AuditVerification, ErasedUser
 from doorward.base.errors import Invalid
 from doorward.cli.commands.audit import moment
 
@@ -20,7 +20,7 @@ def test_search_sends_what_was_asked_and_shows_how_to_go_on(alice: CommandLine, 
     assert stub.seen[-1].path == "/v1/audit?person=bob&type=user.enrolled&before=9&limit=1"
     lines = done.out.splitlines()
     assert lines[1].split() == ["7", "2026-01-01T00:00:00Z", "user.enrolled", "bob", "a=x\\x0a", "b=1"]
-    assert lines[2] == "older ones: dw audit search --before 7"
+    assert lines[2] == "older ones: dw audit search --person bob --type user.enrolled --before 7 --limit 1"
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,10 @@ def test_a_log_that_adds_up_and_one_that_does_not(alice: CommandLine, stub: Stub
     done = alice("audit", "verify")
     assert (done.exit_code, done.out) == (1, "NOT verified: a leaf differs (entry 2)\n")
     assert alice("audit", "verify", "--json").exit_code == 1
+
+
+def test_erase_names_the_user_and_says_how_much_went(alice: CommandLine, stub: StubAuthority) -> None:
+    stub.answers["POST /v1/audit/erasures"] = (200, ErasedUser("a" * 26, 12))
+    done = alice("audit", "erase", "bob")
+    assert (done.exit_code, done.out) == (0, f"erased {'a' * 26} from 12 entries\n")
+    assert stub.seen[-1].json == {"user": "bob"}

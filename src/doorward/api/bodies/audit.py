@@ -1,8 +1,9 @@
 """The audit log as people search and verify it."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 
 class AuditEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,3 +38,16 @@ class AuditVerification(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     problem_entry: int | None = None
     erased: int = 0
     checkpoint: str = ""
+
+
+class EraseUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A removed user, by the last name or by the id."""
+
+    user: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class ErasedUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many entries lost their values; their hashes stay."""
+
+    user_id: str
+    entries: int

@@ -18,7 +18,7 @@ from doorward.authority.http.gateway_routes import gateway_routes
 from doorward.authority.http.json_request import JsonRequest
 from doorward.authority.http.oidc_routes import oidc_routes
 from doorward.authority.http.problems import STATUS, TITLES, http_error, known_error, unknown_error
-from doorward.authority.http.user_routes import resource_routes, session_routes, sign_in_routes
+from doorward.authority.http.user_routes import audit_routes, resource_routes, session_routes, sign_in_routes
 from doorward.authority.identify import Identifier
 from doorward.authority.operations.sign_in import VERSION
 from doorward.authority.services import Services
@@ -51,6 +51,7 @@ def api_routes(services: Services) -> list[HTTPRouteHandler]:
         *oidc_routes(services),
         *resource_routes(services),
         *session_routes(services),
+        *audit_routes(services),
         *admin_routes(services),
         *gateway_routes(services),
     ]

@@ -10,7 +10,7 @@ from litestar.response import Stream
 from litestar.status_codes import HTTP_200_OK
 
 from doorward.api.bodies.access import Explain, Explanation, ReachableNodes
-from doorward.api.bodies.audit import AuditPage, AuditVerification
+from doorward.api.bodies.audit import AuditPage, AuditVerification, ErasedUser, EraseUser
 from doorward.api.bodies.resources import Applied, Apply, Change, ResourceList, ResourceView
 from doorward.api.bodies.sessions import (
     EndSession,
@@ -37,6 +37,7 @@ from doorward.authority.operations import (
     audit,
     end_session,
     enrol,
+    erase,
     reach,
     recordings,
     resources,
@@ -47,10 +48,12 @@ from doorward.authority.operations import (
 from doorward.authority.operations.recordings import Recording
 from doorward.authority.services import Services
 from doorward.base.errors import Refused
+from doorward.domain.access.rights import Right
 
 AnyRequest = Request[Any, Any, Any]
 _OPEN = {ACCESS: Access.OPEN}
 _SIGNED_IN = {ACCESS: Access.SIGNED_IN}
+_ERASES = {ACCESS: Right("audit", "delete")}
 
 
 def user_of(request: AnyRequest) -> UserCaller:
@@ -128,7 +131,7 @@ def resource_routes(services: Services) -> Sequence[HTTPRouteHandler]:
 
 
 def session_routes(services: Services) -> Sequence[HTTPRouteHandler]:
-    """Sessions, recordings and the log."""
+    """Sessions and recordings."""
 
     @get("/v1/sessions", opt=_SIGNED_IN)
     async def list_sessions(
@@ -150,23 +153,26 @@ def session_routes(services: Services) -> Sequence[HTTPRouteHandler]:
         ended = await end_session.end_session(services, user_of(request), session_id, data.message)
         return sessions.view_of_session(ended)
 
+    return [list_sessions, get_session, end, *_recording_routes(services)]
+
+
+def audit_routes(services: Services) -> Sequence[HTTPRouteHandler]:
+    """The log: searched, verified, and erased from."""
+
     @get("/v1/audit", opt=_SIGNED_IN)
     async def search_audit(request: AnyRequest) -> AuditPage:
         search = audit.Search({name: str(value) for name, value in request.query_params.items()})
         return await audit.search_audit(services, user_of(request), search)
 
+    @post("/v1/audit/erasures", opt=_ERASES, status_code=HTTP_200_OK)
+    async def erase_user(request: AnyRequest, data: JSONBody[EraseUser]) -> ErasedUser:
+        return await erase.erase_user(services, user_of(request), data)
+
     @get("/v1/audit/verification", opt=_SIGNED_IN)
     async def verify_audit(request: AnyRequest) -> AuditVerification:
         return await audit.verify_audit(services, user_of(request))
 
-    return [
-        list_sessions,
-        get_session,
-        end,
-        search_audit,
-        verify_audit,
-        *_recording_routes(services),
-    ]
+    return [search_audit, erase_user, verify_audit]
 
 
 def _recording_routes(services: Services) -> Sequence[HTTPRouteHandler]:

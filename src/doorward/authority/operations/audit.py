@@ -1,5 +1,6 @@
 """Searching and verifying the audit log. Looking into it leaves a trace of its own."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ from doorward.api.signer.refusals import ForkedCheckpoint, StaleCheckpoint
 from doorward.authority.callers import UserCaller
 from doorward.authority.checkpoints import fault_of, sign_head
 from doorward.authority.noting import note
+from doorward.authority.operations.removed_users import removed_users
 from doorward.authority.policy import PolicyView
 from doorward.authority.ports import Transaction
 from doorward.authority.rights import require
@@ -106,6 +108,9 @@ async def search_audit(services: Services, caller: UserCaller, search: Search) -
         return search.query(view, tx), {user_id: stored.name for user_id, (stored, _) in view.users.items()}
 
     query, names = await services.store.read(prepare)
+    if query.user_id == _NOBODY:
+        gone = await removed_users(services, search.wanted["person"])
+        query = replace(query, user_id=gone[0] if gone else _NOBODY)
     entries = await services.log.search_log(query)
     fields = {"found": len(entries), "query": search.wanted}
     await services.store.write(lambda tx: note(tx, AUDIT_SEARCHED, Actor.user(caller.user_id), fields))

@@ -15,6 +15,7 @@ from doorward.authority.operations.sign_in import METHOD, is_locked
 from doorward.authority.policy import PolicyView
 from doorward.authority.ports import StoredResource, Transaction
 from doorward.authority.services import Services
+from doorward.authority.throttle import Way
 from doorward.base.errors import Refused
 from doorward.base.ids import UserId, new_id
 from doorward.domain.audit.event import Actor, Subjects
@@ -24,7 +25,6 @@ from doorward.domain.identity.invitation import Invitation, InvitationPurpose, h
 from doorward.domain.identity.sign_in import SIGN_IN_LENGTH_DEFAULT
 
 UNCONFIRMED_MAX: Final = 5
-_ACCOUNT: Final = "code"
 
 
 class CodeRefused(Refused):
@@ -35,12 +35,7 @@ class CodeRefused(Refused):
 
 async def begin_enrolment(services: Services, peer: Peer, said: BeginEnrolment) -> EnrolmentBegun:
     """Whom the code is for, and a fresh time-based secret, not yet in force."""
-    _not_too_fast(services, peer)
-    try:
-        invitation, user = await services.store.read(lambda tx: _open_invitation(services, tx, said.code))
-    except CodeRefused:
-        services.throttle.failed(_ACCOUNT, peer.source, "enrolment code")
-        raise
+    invitation, user = await _invited(services, peer, said.code)
     enrolled = await services.signer.enrol_totp(user_id=invitation.user_id)
     factor_id = new_id(services.entropy)
 
@@ -67,20 +62,15 @@ async def begin_enrolment(services: Services, peer: Peer, said: BeginEnrolment) 
 
 async def complete_enrolment(services: Services, peer: Peer, said: CompleteEnrolment) -> SignedIn:
     """Spend the code; the user is signed in with the factors just set."""
-    _not_too_fast(services, peer)
     keys = client_keys(said.keys)
     checked_password(said.password)
-    try:
-        invitation, user = await services.store.read(lambda tx: _open_invitation(services, tx, said.code))
-    except CodeRefused:
-        services.throttle.failed(_ACCOUNT, peer.source, "enrolment code")
-        raise
+    invitation, user = await _invited(services, peer, said.code)
     factor = await services.store.read(lambda tx: _pending(tx, invitation, said.factor_id))
     step = await services.signer.check_totp(
         user_id=invitation.user_id, sealed=factor.sealed, code=said.totp_code, after_step=factor.last_step
     )
     if step is None:
-        services.throttle.failed(_ACCOUNT, peer.source, "enrolment factor")
+        services.throttle.failed(invitation.id, peer.source, "enrolment factor", Way.ENROLMENT)
         raise CodeRefused("enrolling: the time-based code is wrong; is the clock of your device right?")
     hashed = await services.passwords.hash(said.password)
 
@@ -102,10 +92,17 @@ async def complete_enrolment(services: Services, peer: Peer, said: CompleteEnrol
     return await issue(services, proven, keys, spend)
 
 
-def _not_too_fast(services: Services, peer: Peer) -> None:
-    wait = services.throttle.wait_seconds(_ACCOUNT, peer.source)
+async def _invited(services: Services, peer: Peer, code: str) -> tuple[Invitation, StoredResource]:
+    """Whom a code is for. A wrong one is noted and slows nobody: none can be guessed, and a network has many people."""
+    try:
+        invitation, user = await services.store.read(lambda tx: _open_invitation(services, tx, code))
+    except CodeRefused:
+        services.throttle.noted(peer.source, "enrolment code")
+        raise
+    wait = services.throttle.wait_seconds(invitation.id, peer.source, Way.ENROLMENT)
     if wait > 0:
-        raise CodeRefused(f"enrolling: too many wrong codes from here; try again in {wait:.0f} seconds")
+        raise CodeRefused(f"enrolling: too many wrong time-based codes; try again in {wait:.0f} seconds")
+    return invitation, user
 
 
 def _open_invitation(services: Services, tx: Transaction, code: str) -> tuple[Invitation, StoredResource]:

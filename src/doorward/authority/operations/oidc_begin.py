@@ -5,7 +5,7 @@ from urllib.parse import urlencode, urlsplit
 from doorward.api.bodies.oidc import BeginOidc, OidcBegun
 from doorward.authority.callers import Peer
 from doorward.authority.operations.issue import client_keys
-from doorward.authority.operations.oidc_flows import Start, keep_flow, named, not_too_fast
+from doorward.authority.operations.oidc_flows import Start, keep_flow, named
 from doorward.authority.services import Services
 from doorward.base.errors import Invalid
 from doorward.domain.identity.oidc_flow import (
@@ -21,7 +21,6 @@ from doorward.domain.kinds.oidc_connector import OidcConnector
 
 async def begin(services: Services, peer: Peer, said: BeginOidc) -> OidcBegun:
     """A flow, and the address at the provider that continues it."""
-    not_too_fast(services, peer)
     if not is_challenge(said.code_challenge):
         raise Invalid("beginning to sign in: the code challenge is no S256 challenge")
     connected = await services.store.read(lambda tx: named(services, tx, said.connector))

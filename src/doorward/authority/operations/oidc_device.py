@@ -15,14 +15,12 @@ from doorward.authority.oidc.tokens import TokenRefused, Tokens
 from doorward.authority.operations.issue import client_keys
 from doorward.authority.operations.oidc_enter import Proof, enter
 from doorward.authority.operations.oidc_flows import (
-    ACCOUNT,
     Connected,
     FlowRefused,
     Start,
     check_room,
     keep_flow,
     named,
-    not_too_fast,
     open_flow,
     spend_flow,
 )
@@ -41,7 +39,6 @@ class DeviceFlowOff(Refused):
 
 async def begin_device(services: Services, peer: Peer, said: BeginOidcDevice) -> OidcDeviceBegun:
     """A code to type, if the connector allows it."""
-    not_too_fast(services, peer)
     keys = client_keys(said.keys)
     connected = await services.store.read(lambda tx: named(services, tx, said.connector))
     if not connected.connector.device_flow:
@@ -73,7 +70,6 @@ async def begin_device(services: Services, peer: Peer, said: BeginOidcDevice) ->
 
 async def poll_device(services: Services, peer: Peer, said: PollOidcDevice) -> OidcDevicePolled:
     """The sign-in once the code was typed; until then how long to wait. Asked too early, the provider is not asked."""
-    not_too_fast(services, peer)
     try:
         flow, connected = await open_flow(services, FlowKind.DEVICE, said.flow, said.secret)
         if not connected.connector.device_flow:
@@ -84,7 +80,7 @@ async def poll_device(services: Services, peer: Peer, said: PollOidcDevice) -> O
         identity = await services.oidc.identities.of(connected.connector, tokens, None)
         signed_in = await enter(services, peer, Proof(flow, connected, identity, tokens, METHOD_DEVICE))
     except (Refused, Invalid) as error:
-        services.throttle.failed(ACCOUNT, peer.source, error.code)
+        services.throttle.noted(peer.source, error.code)
         raise
     return OidcDevicePolled(services.oidc.polls.interval_seconds(flow.id), signed_in)
 

@@ -10,7 +10,7 @@ from doorward.api.bodies.sign_ins import SignedIn
 from doorward.authority.callers import Peer
 from doorward.authority.oidc.tokens import Tokens
 from doorward.authority.operations.issue import ClientKeys, Proven, issue
-from doorward.authority.operations.oidc_flows import ACCOUNT, Connected
+from doorward.authority.operations.oidc_flows import Connected
 from doorward.authority.operations.oidc_users import Arrival, FreshIds, entrant, store_entrant
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
@@ -69,6 +69,5 @@ async def enter(services: Services, peer: Peer, proof: Proof) -> SignedIn:
     length = length_of(connector, refreshable=tokens.refresh_token is not None)
     proven = Proven(one.stored, proof.method, length, proof.flow.client, peer, claimed=arrival.got)
     signed_in = await issue(services, proven, ClientKeys(proof.flow.ssh_key, proof.flow.x509_key), spend, then)
-    services.throttle.succeeded(ACCOUNT, peer.source)
     services.bell.ring()
     return signed_in

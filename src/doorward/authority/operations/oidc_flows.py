@@ -6,7 +6,6 @@ written to the log before somebody is known.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 
 from doorward.api.bodies.oidc import OidcConnectors
 from doorward.authority.callers import Peer
@@ -25,8 +24,6 @@ from doorward.domain.identity.oidc_flow import (
     hash_secret,
 )
 from doorward.domain.kinds.oidc_connector import OidcConnector
-
-ACCOUNT: Final = "oidc"
 
 
 class UnknownConnector(Missing):
@@ -87,13 +84,6 @@ def with_id(services: Services, tx: Transaction, connector_id: str) -> Connected
         if stored.id == connector_id:
             return Connected(stored.id, connector)
     return None
-
-
-def not_too_fast(services: Services, peer: Peer) -> None:
-    """`SlowDown` for a network from which too much went wrong."""
-    wait = services.throttle.wait_seconds(ACCOUNT, peer.source)
-    if wait > 0:
-        raise SlowDown(f"signing in: too many failures from here; try again in {wait:.0f} seconds")
 
 
 def check_room(tx: Transaction, network: str) -> None:

@@ -114,7 +114,7 @@ def store_documents(
     for one in documents:
         verb = "create" if tx.resources.get(one.kind, one.name) is None else "update"
         require_in(before, caller, one.kind, verb)
-    changes = [_store(services, tx, caller, one) for one in documents]
+    changes = [_store(services, tx, caller, one, before) for one in documents]
     after = services.policy.fresh(tx)
     check_change(before, after, caller, documents)
     check_administrator_left(after, tx.now)
@@ -147,7 +147,7 @@ def _cut_moved(ending: Ending, before: PolicyView, after: PolicyView, actor: Act
             cut_node(ending, NodeId(node_id), "the node has another address now", actor)
 
 
-def _store(services: Services, tx: Transaction, caller: UserCaller, one: Declared) -> Change:
+def _store(services: Services, tx: Transaction, caller: UserCaller, one: Declared, before: PolicyView) -> Change:
     body = dump(one.value)
     digest = hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
     earlier = tx.resources.get(one.kind, one.name)
@@ -164,7 +164,7 @@ def _store(services: Services, tx: Transaction, caller: UserCaller, one: Declare
             tx.persons.add(PersonId(new_id(services.entropy)), UserId(stored.id))
         _note(tx, actor, RESOURCE_CREATED, stored, digest)
         if one.kind == "lock":
-            _note_lock(tx, actor, stored, one)
+            _note_lock(tx, actor, stored, one, before)
         return Change(one.kind, one.name, stored.id, 1, "created")
     if one.revision is not None and one.revision != earlier.revision:
         raise StaleRevision(
@@ -196,12 +196,20 @@ def _subjects(stored: StoredResource) -> Subjects:
     return Subjects(resource=stored.id)
 
 
-def _note_lock(tx: Transaction, actor: Actor, stored: StoredResource, one: Declared) -> None:
+def _lock_subjects(view: PolicyView, stored: StoredResource, target: Mapping[str, str]) -> Subjects:
+    """A lock that names a user or a node is about them: found by them, and erased with the user."""
+    named, node = target.get("user", ""), target.get("node", "")
+    user_id = named if named in view.users else view.user_names.get(named, "")
+    node_id = node if node in view.nodes else view.node_names.get(node, "")
+    return Subjects(resource=stored.id, user=user_id, node=node_id)
+
+
+def _note_lock(tx: Transaction, actor: Actor, stored: StoredResource, one: Declared, view: PolicyView) -> None:
     lock = one.value
     fields: dict[str, Any] = {"name": stored.name, "target": dict(lock.target), "message": lock.message}
     if lock.expires is not None:
         fields["expires_micros"] = to_micros(lock.expires)
-    note(tx, LOCK_CREATED, actor, fields, _subjects(stored))
+    note(tx, LOCK_CREATED, actor, fields, _lock_subjects(view, stored, fields["target"]))
 
 
 async def delete_resource(services: Services, caller: UserCaller, kind: str, name: str, revision: int | None) -> Change:
@@ -231,8 +239,9 @@ async def delete_resource(services: Services, caller: UserCaller, kind: str, nam
         check_administrator_left(after, tx.now)
         _note(tx, actor, RESOURCE_DELETED, stored, "")
         if kind == "lock":
-            fields = {"name": stored.name, "target": _lock_target(before, name)}
-            note(tx, LOCK_DELETED, actor, fields, _subjects(stored))
+            target = _lock_target(before, name)
+            fields = {"name": stored.name, "target": target}
+            note(tx, LOCK_DELETED, actor, fields, _lock_subjects(before, stored, target))
         redecide(ending, after, actor)
         return Change(kind, name, stored.id, stored.revision, "deleted")
 

@@ -85,10 +85,10 @@ async def _sign_in(services: Services, peer: Peer, said: SignInWithPassword) -> 
     matches = await services.passwords.matches(known.password.hash if known and known.password else None, said.password)
     step = await _step(services, known, said.totp_code)
     if known is None or not known.may_sign_in or not matches:
-        services.throttle.noted(said.user_name, peer.source, "password")
+        services.throttle.noted(peer.source, "password", said.user_name)
         raise SignInRefused("signing in: the name, the password or the code is wrong")
     if step is None:
-        services.throttle.noted(said.user_name, peer.source, "code")
+        services.throttle.noted(peer.source, "code", said.user_name)
         user_id, name = UserId(known.user.id), known.user.name
         await services.store.write(lambda tx: count_failure(tx, user_id, name, peer.source))
         raise SignInRefused("signing in: the name, the password or the code is wrong")

@@ -1,11 +1,13 @@
-"""`dw audit`: search the log, and check that it adds up."""
+"""`dw audit`: search the log, erase who is gone from it, and check that it adds up."""
 
+import shlex
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import click
 
-from doorward.api.bodies.audit import AuditEntry
-from doorward.api.calls import SEARCH_AUDIT, VERIFY_AUDIT
+from doorward.api.bodies.audit import AuditEntry, EraseUser
+from doorward.api.calls import ERASE_USER, SEARCH_AUDIT, VERIFY_AUDIT
 from doorward.base.clock import SystemClock
 from doorward.base.duration import parse_duration
 from doorward.base.errors import Invalid
@@ -14,9 +16,9 @@ from doorward.cli.connection import authority
 from doorward.cli.exits import ExitCode
 
 
-@click.group(short_help="Search and verify the audit log.")
+@click.group(short_help="Search, verify and erase from the audit log.")
 def audit() -> None:
-    """Search and verify the audit log."""
+    """Search and verify the audit log, and erase from it who was removed."""
 
 
 @audit.command("search", short_help="Find entries, newest first.")
@@ -61,7 +63,23 @@ def search(
         return
     shown.table(("NUMBER", "AT", "TYPE", "ACTOR", "FIELDS"), [_row(entry) for entry in page.items])
     if page.next_before is not None:
-        shown.line(f"older ones: dw audit search --before {page.next_before}")
+        shown.line(f"older ones: {_again(wanted, page.next_before)}")
+
+
+@audit.command("erase", short_help="Remove what the log holds about a removed user.")
+@click.argument("user", metavar="NAME|ID")
+@shown.output_option("table", "json")
+def erase(user: str, output: str, as_json: bool) -> None:
+    """Remove the values that the log holds about a user who was removed; hashes stay, and the log still verifies.
+
+    It can not be undone. Recordings and lists of sessions are kept as long as they are.
+    """
+    with authority() as client:
+        erased = client.call(ERASE_USER, EraseUser(user))
+    if as_json or output == "json":
+        shown.as_json(erased)
+    else:
+        shown.line(f"erased {erased.user_id} from {erased.entries} entries")
 
 
 @audit.command("verify", short_help="Check that the log adds up.")
@@ -96,6 +114,15 @@ def moment(text: str, now: datetime) -> str:
     if given.tzinfo is None:
         raise Invalid("reading a time: it needs a zone, such as the Z in 2026-01-31T12:00:00Z")
     return given.astimezone(UTC).isoformat()
+
+
+def _again(wanted: Mapping[str, str | None], before: int) -> str:
+    """The command that continues the same search; times stand as they were understood."""
+    words = ["dw", "audit", "search"]
+    for name, value in {**wanted, "before": str(before)}.items():
+        if value:
+            words += [f"--{name}", value]
+    return shlex.join(words)
 
 
 def _row(entry: AuditEntry) -> tuple[str, ...]:

@@ -112,9 +112,11 @@ def public(*names: str, shape: Shape = Shape.TEXT, required: bool = False) -> Se
     return tuple(Field(name, shape, FieldClass.PUBLIC, required) for name in names)
 
 
-def sensitive(*names: str, shape: Shape = Shape.TEXT, bytes_max: int = FIELD_BYTES_MAX) -> Sequence[Field]:
+def sensitive(
+    *names: str, shape: Shape = Shape.TEXT, required: bool = False, bytes_max: int = FIELD_BYTES_MAX
+) -> Sequence[Field]:
     """Fields about a person, or in a person's words: names, addresses, commands, reasons."""
-    return tuple(Field(name, shape, FieldClass.SENSITIVE, bytes_max=bytes_max) for name in names)
+    return tuple(Field(name, shape, FieldClass.SENSITIVE, required, bytes_max) for name in names)
 
 
 def event_type(code: str, name: str, meaning: str, *fields: Sequence[Field], from_gateway: bool = False) -> EventType:

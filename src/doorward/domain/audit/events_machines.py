@@ -23,7 +23,7 @@ NODE_SETUP_TOKEN_ISSUED: Final = event_type(
     "node.setup_token_issued",
     "a one-time token for a node's set-up was made",
     public("name"),
-    public("logins", shape=Shape.LIST),
+    sensitive("logins", shape=Shape.LIST),
     public("expires_micros", shape=Shape.INTEGER),
 )
 NODE_KEY_MISMATCH: Final = event_type(
@@ -128,7 +128,7 @@ CERTIFICATE_SIGNED: Final = event_type(
     "the signer signed a certificate",
     public("kind", "serial", required=True),
     public("key_id", "key_fingerprint", "ca_fingerprint"),
-    public("principals", shape=Shape.LIST),
+    sensitive("principals", shape=Shape.LIST),  # they hold accounts, which are called like people
     public("since_micros", "until_micros", shape=Shape.INTEGER),
 )
 FACE_MINTED_SUMMARY: Final = event_type(

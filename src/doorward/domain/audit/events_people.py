@@ -73,9 +73,9 @@ USER_SIGNED_IN: Final = event_type(
     "user.signed_in",
     "a user proved to be one and got certificates",
     public("method", required=True),
-    public("ssh_serial", "x509_serial", "ssh_key_id", "source_network"),
+    public("ssh_serial", "x509_serial", "ssh_key_id"),
     public("until_micros", shape=Shape.INTEGER),
-    sensitive("user_name", "source", "client"),
+    sensitive("user_name", "source", "source_network", "client"),
     sensitive("roles", shape=Shape.LIST),
     sensitive("traits", shape=Shape.OBJECT),
 )

@@ -8,23 +8,29 @@ from typing import Final
 
 from doorward.domain.audit.event_types import EventType, Shape, event_type, public, sensitive
 
-_RESOURCE: Final = (*public("kind", "name", required=True), *public("revision", shape=Shape.INTEGER))
+# A user's name is a person's, and so may be whatever people call their nodes, roles and locks. A digest of a short body
+# can be found by trying names, so it goes with the name.
+_RESOURCE: Final = (
+    *public("kind", required=True),
+    *sensitive("name", required=True),
+    *public("revision", shape=Shape.INTEGER),
+)
 
 RESOURCE_CREATED: Final = event_type(
     "DW2001",
     "resource.created",
     "something was declared",
     _RESOURCE,
-    public("body_sha256"),
-    public("widened", shape=Shape.LIST),
+    sensitive("body_sha256"),
+    sensitive("widened", shape=Shape.LIST),
 )
 RESOURCE_UPDATED: Final = event_type(
     "DW2002",
     "resource.updated",
     "a declared thing was changed",
     _RESOURCE,
-    public("body_sha256"),
-    public("widened", shape=Shape.LIST),
+    sensitive("body_sha256"),
+    sensitive("widened", shape=Shape.LIST),
 )
 RESOURCE_DELETED: Final = event_type(
     "DW2003", "resource.deleted", "a declared thing was removed; its id is never given again", _RESOURCE
@@ -33,13 +39,13 @@ LOCK_CREATED: Final = event_type(
     "DW2101",
     "lock.created",
     "a lock denies what it names, and cuts it",
-    public("name"),
-    public("target", shape=Shape.OBJECT),
+    sensitive("name"),
+    sensitive("target", shape=Shape.OBJECT),
     public("epoch", "sessions_cut", "expires_micros", shape=Shape.INTEGER),
     sensitive("message"),
 )
 LOCK_DELETED: Final = event_type(
-    "DW2102", "lock.deleted", "a lock was removed", public("name"), public("target", shape=Shape.OBJECT)
+    "DW2102", "lock.deleted", "a lock was removed", sensitive("name"), sensitive("target", shape=Shape.OBJECT)
 )
 POLICY_REDECIDED: Final = event_type(
     "DW2103",

@@ -10,7 +10,7 @@ from doorward.domain.audit.event_types import EventType, Shape, event_type, publ
 
 TRACE_BYTES_MAX: Final = 256 * 1024  # a trace names each rule that mattered; beside the leaf, not in it
 
-_WHERE: Final = (*public("node_name", "login"), *sensitive("user_name", "source"))
+_WHERE: Final = (*public("node_name"), *sensitive("login", "user_name", "source"))  # accounts are called like people
 _BYTES: Final = public("bytes_in", "bytes_out", shape=Shape.INTEGER)
 
 DECISION_MADE: Final = event_type(

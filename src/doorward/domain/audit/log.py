@@ -23,13 +23,13 @@ class LogHead:
 class LogQuery:
     """What to look for; every part narrows, None does not. Newest first; `before_seq` continues a page.
 
-    `user_id` finds what the user did and what was done to him. Types are names of the catalogue, any of them.
+    `user_id` finds what a user did and what was done to him; a person's id will do. Types are names of the
+    catalogue, any of them.
     """
 
     since: datetime | None = None
     until: datetime | None = None
     user_id: str | None = None
-    person_id: str | None = None
     node_id: str | None = None
     resource_id: str | None = None
     session_id: str | None = None

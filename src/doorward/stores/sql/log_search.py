@@ -31,9 +31,9 @@ def search_log(connection: Connection, query: LogQuery) -> Sequence[LogEntry]:
     if query.until is not None:
         statement = statement.where(entries.at_micros < to_micros(query.until))
     if query.user_id is not None:
-        statement = statement.where(or_(entries.user_id == query.user_id, entries.actor_id == query.user_id))
+        columns = (entries.user_id, entries.actor_id, entries.person_id)
+        statement = statement.where(or_(*(column == query.user_id for column in columns)))
     for column, wanted in (
-        (entries.person_id, query.person_id),
         (entries.node_id, query.node_id),
         (entries.resource_id, query.resource_id),
         (entries.session_id, query.session_id),

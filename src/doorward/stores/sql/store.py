@@ -11,7 +11,6 @@ from doorward.base.ids import InstallationId
 from doorward.domain.audit.log import LogEntry, LogHead, LogQuery, VerifyReport
 from doorward.stores.sql.installation import check_installation, create_installation, installation_id_of
 from doorward.stores.sql.log_search import log_head_of, search_log
-from doorward.stores.sql.log_verify import erase_user
 from doorward.stores.sql.transaction import SqlTransaction
 
 T = TypeVar("T")
@@ -55,7 +54,3 @@ class SqlStore(ABC):
     async def search_log(self, query: LogQuery) -> Sequence[LogEntry]:
         """One page of entries, the newest first."""
         return await self.read(lambda tx: search_log(tx.connection, query))
-
-    async def erase_user(self, user_id: str) -> int:
-        """Remove what the log holds about a user in sidecars; how many entries had some."""
-        return await self.write(lambda tx: erase_user(tx.connection, user_id))

@@ -7,8 +7,10 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from doorward.authority.ports import Events
+from doorward.base.ids import UserId
 from doorward.stores.sql.checkpoints import SqlCheckpoints
 from doorward.stores.sql.jumps import SqlJumps
+from doorward.stores.sql.log_verify import erase_user
 from doorward.stores.sql.machines import SqlGateways, SqlJoinTokens, SqlNodeHosts
 from doorward.stores.sql.oidc import SqlIdentityLinks, SqlOidcFlows, SqlOidcSignIns
 from doorward.stores.sql.people import SqlFailures, SqlInvitations, SqlPasswords, SqlPersons, SqlTotpFactors
@@ -144,3 +146,7 @@ class SqlTransaction:
     def recordings(self) -> SqlRecordings:
         """What is known of recordings."""
         return SqlRecordings(self.connection)
+
+    def erase_user(self, user_id: UserId) -> int:
+        """Remove what the log holds about a user beside its leaves; how many entries had some."""
+        return erase_user(self.connection, user_id)
