@@ -28,7 +28,7 @@ OUR_WORDS = {
 }
 # Names of machines, in events about machines; any other name may be a person's.
 MACHINES = ("node.", "gateway.", "token.", "face.")
-MACHINE_NAMES = {"name", "names", "names_sample"}
+MACHINE_NAMES = {"name", "names", "names_sample", "scope"}
 
 
 def test_the_catalogue_is_as_committed() -> None:
