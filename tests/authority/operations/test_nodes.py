@@ -1,6 +1,7 @@
 """How a node becomes reachable: by a one-time token from its own host, or by a fingerprint that somebody typed."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,6 @@ from tests.support.proofs import open_as
 
 from doorward.api.bodies.administration import EnrolNode, IssueToken, NodeSetup, PinHostKey
 from doorward.api.bodies.gateway_calls import RenewLease
-from doorward.authority.callers import GatewayCaller
 from doorward.authority.operations.admission import SessionRefused
 from doorward.authority.operations.contact import renew_lease
 from doorward.authority.operations.joining import issue_token
@@ -133,7 +133,7 @@ async def test_nodes_are_told_where_gateways_are_seen_and_where_the_authority_is
     assert await gateways_in_script(lab, admin) == ["authority.example"]
     caller = lab.gateway
     for source, seen in (("198.51.100.7", ["198.51.100.7"]), ("127.0.0.1", []), ("::ffff:192.0.2.4", ["192.0.2.4"])):
-        await renew_lease(lab.services, GatewayCaller(caller.gateway_id, caller.name, source), RenewLease([]))
+        await renew_lease(lab.services, replace(caller, source=source), RenewLease([]))
         assert await gateways_in_script(lab, admin) == [*seen, "authority.example"]
 
 
