@@ -176,9 +176,11 @@ class AuthorityLab:
 
     # What is done
 
-    async def apply(self, who: LabSignIn, text: str, *, dry_run: bool = False, file: str = "lab.yaml") -> Applied:
-        """`resources.apply` of one file."""
-        return await apply(self.services, who.caller, Apply([SourceFile(file, text)], dry_run))
+    async def apply(
+        self, who: LabSignIn, text: str, *, dry_run: bool = False, file: str = "lab.yaml", overwrite: bool = True
+    ) -> Applied:
+        """`resources.apply` of one file, over whatever is there unless said otherwise."""
+        return await apply(self.services, who.caller, Apply([SourceFile(file, text)], dry_run, overwrite))
 
     async def ask(self, wanted: OpenSession, gateway: GatewayCaller | None = None) -> SessionPlan:
         """`open_session`, by the lab's gateway unless another is named."""

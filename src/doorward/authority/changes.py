@@ -1,63 +1,82 @@
 """What a change of the declared things must not do, judged on the whole policy before and after it."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from doorward.authority.callers import UserCaller
-from doorward.authority.giving import check_role_change, check_user_change
-from doorward.authority.policy import PolicyView, UnknownSubject
+from doorward.authority.giving import GivesTooMuch, check_role_change, check_user_change
+from doorward.authority.policy import PolicyView
+from doorward.authority.rights import holds_in
 from doorward.base.errors import Conflict, Invalid
 from doorward.domain.access.locks import Lock
+from doorward.domain.access.role import Role
 from doorward.domain.kinds.oidc_connector import OidcConnector
+from doorward.domain.kinds.positioned import Placed, Problem
 from doorward.domain.kinds.registry import Declared
 
 
-class StillHeld(Conflict):
+class StillHeld(Placed, Conflict):
     """A role that users hold can not be removed: it may be what denies them."""
 
     code = "still_held"
 
 
-class UnknownRole(Invalid):
+class UnknownRole(Placed, Invalid):
     """A user names a role that does not exist."""
 
     code = "unknown_role"
 
 
+_GIVING_FIELDS: Final = {"role": "spec", "user": "spec.roles", "oidc_connector": "spec.groups_to_roles"}
+
+
 def check_change(before: PolicyView, after: PolicyView, caller: UserCaller, documents: Sequence[Declared]) -> None:
-    """Whether the documents, as `after` has them, may be declared by the caller."""
+    """Whether the documents, as `after` has them, may be declared by the caller; every reason why not at once."""
+    unknown = [problem for one in documents for problem in _unknown_roles(after, one)]
+    if unknown:
+        raise UnknownRole.among(unknown)
+    given = [problem for one in documents for problem in _given_too_much(before, after, caller, one)]
+    if given:
+        raise GivesTooMuch.among(given)
+
+
+def _unknown_roles(after: PolicyView, one: Declared) -> list[Problem]:
+    if one.kind == "user":
+        missing = [role for role in one.value.roles if role not in after.roles]
+        return [one.problem("spec.roles", f"there is no role {role}") for role in missing]
+    if one.kind == "oidc_connector":
+        missing = [role for role in _mapped(one.value) if role not in after.roles]
+        return [one.problem("spec.groups_to_roles", f"there is no role {role}") for role in missing]
+    return []
+
+
+def _given_too_much(before: PolicyView, after: PolicyView, caller: UserCaller, one: Declared) -> list[Problem]:
     giver = before.roles_of(before.users[caller.user_id][1])
-    for one in documents:
+    try:
         if one.kind == "role":
             earlier = before.roles.get(one.name)
-            held = (earlier,) if earlier is not None else ()
-            check_role_change(giver, held, (after.roles[one.name],), f"role {one.name}")
+            check_role_change(giver, (earlier,) if earlier is not None else (), (after.roles[one.name],), "it")
         elif one.kind == "user":
-            user_id = after.user_names[one.name]
-            earlier_user = before.users.get(user_id)
-            try:
-                check_user_change(
-                    before_with_roles(before, after),
-                    caller,
-                    earlier_user[1] if earlier_user is not None else None,
-                    after.users[user_id][1],
-                )
-            except UnknownSubject as error:
-                raise UnknownRole(f"{one.file}:{one.line}: user {one.name} names a role that does not exist") from error
+            earlier_user = before.users.get(after.user_names[one.name])
+            had = earlier_user[1] if earlier_user is not None else None
+            check_user_change(before_with_roles(before, after), caller, had, one.value)
         elif one.kind == "oidc_connector":
-            _check_connector(before, after, caller, one)
+            _check_connector(before, after, giver, one)
+    except GivesTooMuch as error:
+        return [one.problem(_GIVING_FIELDS[one.kind], error.message)]
+    return []
 
 
-def _check_connector(before: PolicyView, after: PolicyView, caller: UserCaller, one: Declared) -> None:
+def _check_connector(before: PolicyView, after: PolicyView, giver: Sequence[Role], one: Declared) -> None:
     """Whoever maps groups to roles, or says whose word about groups counts, gives those roles."""
     earlier = before.connectors.get(one.name)
     if earlier is not None and _gives(earlier[1]) == _gives(one.value):
         return
-    named = dict.fromkeys(role for roles in one.value.groups_to_roles.values() for role in roles)
-    missing = next((role for role in named if role not in after.roles), None)
-    if missing is not None:
-        raise UnknownRole(f"{one.file}:{one.line}: oidc_connector {one.name} names role {missing}, which is not there")
-    giver = before.roles_of(before.users[caller.user_id][1])
-    check_role_change(giver, (), tuple(after.roles[role] for role in named), f"oidc_connector {one.name}")
+    check_role_change(giver, (), tuple(after.roles[role] for role in _mapped(one.value)), "it")
+
+
+def _mapped(connector: OidcConnector) -> list[str]:
+    return list(dict.fromkeys(role for roles in connector.groups_to_roles.values() for role in roles))
 
 
 def _gives(connector: OidcConnector) -> tuple[object, ...]:
@@ -80,29 +99,38 @@ def before_with_roles(before: PolicyView, after: PolicyView) -> PolicyView:
     )
 
 
-def _names(connector: OidcConnector, role: str) -> bool:
-    return any(role in roles for roles in connector.groups_to_roles.values())
-
-
 def check_removal(before: PolicyView, after: PolicyView, caller: UserCaller, kind: str, name: str) -> None:
-    """Whether what is missing in `after` may be removed by the caller."""
-    if kind == "role":
-        holders = sorted(stored.name for stored, user in after.users.values() if name in user.roles)
-        if holders:
-            raise StillHeld(f"removing role {name}: {', '.join(holders[:5])} still hold it")
-        named = sorted(key for key, (_, one) in after.connectors.items() if _names(one, name))
-        if named:
-            raise StillHeld(f"removing role {name}: oidc_connector {', '.join(named[:5])} still gives it")
-        giver = before.roles_of(before.users[caller.user_id][1])
-        check_role_change(giver, (before.roles[name],), (), f"role {name}")
+    """Whether what is missing in `after` may be removed by the caller; who holds it is told to who may read them."""
+    if kind != "role":
+        return
+    holders = sorted(stored.name for stored, user in after.users.values() if name in user.roles)
+    if holders:
+        told = holds_in(before, caller, "user", "read")
+        texts = (
+            [f"user {one} still holds role {name}" for one in holders] if told else [f"users still hold role {name}"]
+        )
+        raise StillHeld.among(Problem("", 0, "", text) for text in texts)
+    named = sorted(key for key, (_, one) in after.connectors.items() if name in _mapped(one))
+    if named:
+        told = holds_in(before, caller, "oidc_connector", "read")
+        texts = (
+            [f"oidc_connector {one} still gives role {name}" for one in named] if told else [f"role {name} is given"]
+        )
+        raise StillHeld.among(Problem("", 0, "", text) for text in texts)
+    giver = before.roles_of(before.users[caller.user_id][1])
+    check_role_change(giver, (before.roles[name],), (), f"role {name}")
 
 
-def lock_warnings(view: PolicyView, lock: Lock) -> list[str]:
-    """What a lock names that is not there: it is taken, since it may name what comes, but a slip would lock nobody."""
+def lock_warnings(view: PolicyView, lock: Lock, caller: UserCaller) -> list[str]:
+    """What a lock names that is not there: it is taken, since it may name what comes, but a slip would lock nobody.
+
+    Told of kinds that the caller may read: for others the lock must not be a way to ask what there is.
+    """
     there = {
         "user": {*view.users, *view.user_names},
         "node": {*view.nodes, *view.node_names},
         "role": view.roles.keys(),
     }
-    missing = [(field, value) for field, value in lock.target if field in there and value not in there[field]]
+    asked = [(field, value) for field, value in lock.target if field in there and holds_in(view, caller, field, "read")]
+    missing = [(field, value) for field, value in asked if value not in there[field]]
     return [f"spec.target.{field}: there is no {field} {value}; this locks nothing yet" for field, value in missing]

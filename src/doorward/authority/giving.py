@@ -16,18 +16,20 @@ from doorward.base.ids import SignInId, UserId
 from doorward.domain.access.locks import facts_of, locks_hit
 from doorward.domain.access.rights import rights_not_held
 from doorward.domain.access.role import Role
+from doorward.domain.kinds.positioned import Placed
+from doorward.domain.kinds.registry import Declared
 from doorward.domain.kinds.user import User
 
 ADMINISTRATOR: Final = "admin"
 
 
-class GivesTooMuch(Refused):
+class GivesTooMuch(Placed, Refused):
     """The change would give a right that the giver does not hold."""
 
     code = "gives_too_much"
 
 
-class LastAdministrator(Refused):
+class LastAdministrator(Placed, Refused):
     """The change would leave nobody who can administer."""
 
     code = "last_administrator"
@@ -53,13 +55,23 @@ def check_gives(view: PolicyView, caller: UserCaller, user: User) -> None:
     check_user_change(view, caller, None, user)
 
 
-def check_administrator_left(view: PolicyView, now: datetime) -> None:
-    """`LastAdministrator` unless somebody who is neither disabled nor locked holds `admin`.
+def check_administrator_left(view: PolicyView, now: datetime, documents: Sequence[Declared] = ()) -> None:
+    """`LastAdministrator` unless somebody who is neither disabled nor locked holds `admin`; the documents are told of.
 
     A lock that shuts every administrator out would be one that nobody can remove.
     """
     if not any(_administers(view, UserId(user_id), now) for user_id in view.users):
-        raise LastAdministrator("this would leave no administrator who may sign in")
+        why = "this would leave no administrator who may sign in"
+        raise LastAdministrator(why, [one.problem(_ending_field(one), why) for one in documents if _may_end(one)])
+
+
+def _may_end(one: Declared) -> bool:
+    """Whether a document could be what takes the last administrator away."""
+    return one.kind == "lock" or (one.kind == "user" and (one.value.disabled or ADMINISTRATOR not in one.value.roles))
+
+
+def _ending_field(one: Declared) -> str:
+    return "spec.target" if one.kind == "lock" else "spec.disabled" if one.value.disabled else "spec.roles"
 
 
 def _administers(view: PolicyView, user_id: UserId, now: datetime) -> bool:

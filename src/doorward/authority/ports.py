@@ -361,9 +361,7 @@ class Transaction(Protocol):
     def recordings(self) -> Recordings: ...
     @property
     def checkpoints(self) -> Checkpoints: ...
-    def erase_user(self, user_id: UserId) -> int:
-        """Remove from the log the values of what a user did or what is about them; how many entries had some."""
-        ...
+    def erase_user(self, user_id: UserId) -> int: ...  # from the log; how many entries had values about them
 
 
 class Store(Protocol):

@@ -44,6 +44,11 @@ def require_in(view: PolicyView, caller: UserCaller, resource: str, verb: str) -
         raise NoRight(f"this needs the right to {verb} {resource}; none of your roles gives it")
 
 
+def holds_in(view: PolicyView, caller: UserCaller, resource: str, verb: str) -> bool:
+    """Whether the caller's roles give `verb` on `resource`, on a view that is at hand."""
+    return _holds(view, caller, resource, verb)
+
+
 def _holds(view: PolicyView, caller: UserCaller, resource: str, verb: str) -> bool:
     subject = view.prepared(caller.user_id, caller.sign_in_id).subject
     return may_call(subject.roles, resource, verb).allowed

@@ -14,9 +14,11 @@ TOP_ORDER: Final = ("kind", "version", "metadata", "spec")
 METADATA_ORDER: Final = ("name", "description", "labels", "revision")
 
 
-def apply_files(client: UserClient, sources: Sequence[SourceFile], *, dry_run: bool = False) -> Applied:
+def apply_files(
+    client: UserClient, sources: Sequence[SourceFile], *, dry_run: bool = False, overwrite: bool = False
+) -> Applied:
     """All of it or nothing."""
-    return client.call(APPLY, Apply(files=[*sources], dry_run=dry_run))
+    return client.call(APPLY, Apply(files=[*sources], dry_run=dry_run, overwrite=overwrite))
 
 
 def apply_document(client: UserClient, document: Mapping[str, Any]) -> Applied:

@@ -39,7 +39,7 @@ async def test_the_names_of_connectors_are_public_and_nothing_else_of_them_is(
     http: AsyncTestClient,  # type: ignore[type-arg]
 ) -> None:
     assert (await http.get("/v1/oidc/connectors")).json() == {"names": [CONNECTOR]}
-    assert (await http.get(f"/v1/resources/oidc_connector/{CONNECTOR}")).status_code == 403
+    assert (await http.get(f"/v1/resources/oidc_connector/{CONNECTOR}")).status_code == 401
 
 
 async def test_a_good_order_is_answered_as_the_standard_says(

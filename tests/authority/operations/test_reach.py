@@ -81,3 +81,17 @@ async def test_somebody_elses_access_needs_rights_over_both(lab: AuthorityLab, b
 
 async def test_own_name_needs_no_right(lab: AuthorityLab, bob: LabSignIn) -> None:
     assert (await explain(lab, bob, "prod-web-01", user="bob")).allowed
+
+
+async def test_right_over_people_is_none_over_nodes(lab: AuthorityLab, bob: LabSignIn) -> None:
+    """Else whoever may read users and roles would learn which nodes there are, through others' eyes."""
+    await lab.declare(
+        "kind: role\nversion: v8\nmetadata: {name: people}\n"
+        "spec: {allow: {rules: [{resources: [user, role], verbs: [read]}]}}\n"
+    )
+    olga = await lab.signed_in("olga", "people")
+    known, unknown = [await explain(lab, olga, node, user="bob") for node in ("prod-web-01", "nowhere")]
+    assert (known.allowed, known.lines) == (unknown.allowed, unknown.lines) == (False, unknown.lines)
+    carol = await lab.signed_in("carol", "people", "ops")
+    assert (await explain(lab, carol, "prod-web-01", user="bob")).allowed
+    assert not (await explain(lab, carol, "dev-web-01", user="bob")).allowed

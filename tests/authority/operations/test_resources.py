@@ -100,7 +100,8 @@ async def test_same_document_again_changes_nothing(lab: AuthorityLab, admin: Lab
 
 async def test_one_wrong_document_leaves_nothing_of_the_others(lab: AuthorityLab, admin: LabSignIn) -> None:
     error = await refused(lab, admin, NODE % "web" + "---\n" + USER % ("bob", "no-such-role"), UnknownRole)
-    assert "lab.yaml:6" in error.message
+    assert isinstance(error, UnknownRole)
+    assert [(one.file, one.line, one.field) for one in error.problems] == [("lab.yaml", 9, "spec.roles")]
 
 
 async def test_stale_document_leaves_nothing_of_the_others(lab: AuthorityLab, admin: LabSignIn) -> None:
@@ -279,6 +280,18 @@ class TestRights:
 
 
 class TestRemoving:
+    async def test_who_may_not_read_users_does_not_learn_who_holds_a_role(
+        self, lab: AuthorityLab, admin: LabSignIn
+    ) -> None:
+        await lab.apply(admin, OPS + "---\n" + USER % ("zoe", "ops"))
+        await lab.declare(ROLE % ("removes", "role", "delete"))
+        bob = await lab.signed_in("bob", "removes")
+        with pytest.raises(StillHeld) as caught:
+            await delete_resource(lab.services, bob.caller, "role", "ops", None)
+        assert "zoe" not in caught.value.message
+        with pytest.raises(StillHeld, match="user zoe still holds role ops"):
+            await delete_resource(lab.services, admin.caller, "role", "ops", None)
+
     async def test_held_role_stays(self, lab: AuthorityLab, admin: LabSignIn) -> None:
         await lab.apply(admin, OPS + "---\n" + USER % ("bob", "ops"))
         with pytest.raises(StillHeld):

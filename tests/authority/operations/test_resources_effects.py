@@ -37,6 +37,19 @@ class TestLocksTargets:
             await lab.apply(admin, self.LOCK % ("user: eve", "for now"))
         await lab.apply(admin, self.LOCK % ("user: bob", "for good"))
 
+    async def test_warnings_do_not_say_what_there_is_to_who_may_not_read_it(
+        self, lab: AuthorityLab, admin: LabSignIn
+    ) -> None:
+        await lab.declare(
+            "kind: role\nversion: v8\nmetadata: {name: locks}\n"
+            "spec: {allow: {rules: [{resources: [lock], verbs: [create]}]}}\n"
+        )
+        bob = await lab.signed_in("bob", "locks")
+        lock = "kind: lock\nversion: v1\nmetadata: {name: %s}\nspec: {target: {user: %s}}\n"
+        for name, target in (("one", "zoe"), ("two", "bob-not-there"), ("three", "carol")):
+            (change,) = (await lab.apply(bob, lock % (name, target))).changes
+            assert change.warnings == []
+
     async def test_lock_on_what_is_not_there_is_taken_with_a_warning(self, lab: AuthorityLab, admin: LabSignIn) -> None:
         text = self.LOCK % ("user: bbo, role: nil, node: wbe, login: root", "")
         (change,) = (await lab.apply(admin, text)).changes

@@ -21,7 +21,11 @@ def test_files_are_sent_as_they_were_written(alice: CommandLine, stub: StubAutho
     done = alice("apply", "-f", str(tmp_path / "web.yaml"))
     assert (done.exit_code, done.out) == (0, "node/web created, revision 1\n")
     sent = stub.asked("POST /v1/resources")[0].json
-    assert sent == {"files": [{"name": str(tmp_path / "web.yaml"), "text": "# why\n" + NODE}], "dry_run": False}
+    assert sent == {
+        "files": [{"name": str(tmp_path / "web.yaml"), "text": "# why\n" + NODE}],
+        "dry_run": False,
+        "overwrite": False,
+    }
 
 
 def test_standard_input_and_directories(alice: CommandLine, stub: StubAuthority, tmp_path: Path) -> None:

@@ -16,10 +16,15 @@ class SourceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Apply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Validate everything, then store everything, or nothing. A document with `metadata.revision` must match."""
+    """Validate everything, then store everything, or nothing.
+
+    A document that changes what is there names the revision that it changes in `metadata.revision`, or the call says
+    `overwrite`; a revision that is named must be the one that is there, whatever the call says.
+    """
 
     files: Annotated[list[SourceFile], Meta(min_length=1, max_length=256)]
     dry_run: bool = False
+    overwrite: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

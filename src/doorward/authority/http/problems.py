@@ -15,7 +15,7 @@ from doorward.api.problem import MEDIA_TYPE, TYPE_PREFIX, FieldProblem, Problem,
 from doorward.authority.identify import NotIdentified
 from doorward.base.entropy import SystemEntropy
 from doorward.base.errors import DoorwardError
-from doorward.domain.kinds.positioned import InvalidDocuments
+from doorward.domain.kinds.positioned import InvalidDocuments, Placed
 
 STATUS: Final = {"invalid": 400, "missing": 404, "refused": 403, "conflict": 409, "unavailable": 503}
 UNAUTHENTICATED: Final = 401
@@ -39,7 +39,7 @@ def _answer(problem: Problem) -> Response[bytes]:
 
 
 def _field_problems(error: DoorwardError) -> list[FieldProblem]:
-    if not isinstance(error, InvalidDocuments):
+    if not isinstance(error, InvalidDocuments | Placed):
         return []
     return [FieldProblem(one.message, one.file, one.line, one.field) for one in error.problems]
 

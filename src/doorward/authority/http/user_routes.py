@@ -115,9 +115,9 @@ def resource_routes(services: Services) -> Sequence[HTTPRouteHandler]:
 
     @delete("/v1/resources/{kind:str}/{name:str}", opt=_SIGNED_IN, status_code=HTTP_200_OK)
     async def delete_resource(
-        request: AnyRequest, kind: FromPath[str], name: FromPath[str], revision: FromQuery[int | None] = None
+        request: AnyRequest, kind: FromPath[str], name: FromPath[str], revision: FromQuery[str]
     ) -> Change:
-        return await resources.delete_resource(services, user_of(request), kind, name, revision)
+        return await resources.delete_resource(services, user_of(request), kind, name, resources.revision_of(revision))
 
     @get("/v1/nodes", opt=_SIGNED_IN)
     async def list_nodes(request: AnyRequest) -> ReachableNodes:

@@ -41,14 +41,18 @@ def reachable_nodes(services: Services, tx: Transaction, caller: UserCaller) -> 
 
 
 async def explain_access(services: Services, caller: UserCaller, said: Explain) -> Explanation:
-    """Whether it would open, and why; for somebody else it needs the right to read users and roles."""
+    """Whether it would open, and why. For somebody else it needs a right over both: to read users and roles, and
+    to read nodes or to know of this one oneself. What somebody else may know of is never the asker's knowledge.
+    """
 
     def work(tx: Transaction) -> Explanation:
         view = services.policy.view(tx)
         prepared = _of_whom(services, tx, view, caller, said.user)
-        target = view.targets.get(view.node_names.get(said.node, ""), _NOWHERE)
+        found = view.targets.get(view.node_names.get(said.node, ""), _NOWHERE)
         sees_all = has_right(services, tx, caller, "role", "read") and has_right(services, tx, caller, "node", "read")
-        knows = target is not _NOWHERE and (sees_all or may_know(prepared, target, tx.now))
+        asker = view.prepared(caller.user_id, caller.sign_in_id)
+        knows = found is not _NOWHERE and (sees_all or may_know(asker, found, tx.now))
+        target = found if knows else _NOWHERE
         context = Context(sign_in_ends=None, signed_in_from=caller.source, source_address=caller.source)
         decision = decide(prepared, target, Wanted(login=said.login), view.locks, context, tx.now)
         lines = list(explain(decision, target, Wanted(login=said.login), knows=knows, overseer=sees_all))

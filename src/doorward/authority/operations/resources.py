@@ -34,18 +34,31 @@ from doorward.domain.audit.events_policy import (
     RESOURCE_UPDATED,
 )
 from doorward.domain.identity.sign_in import SignInEnd
-from doorward.domain.kinds.positioned import InvalidDocuments, Problem
+from doorward.domain.kinds.positioned import InvalidDocuments, Placed, Problem
 from doorward.domain.kinds.registry import KINDS, Declared, dump, parse_documents
 
 DOCUMENTS_MAX: Final = 2000
 BYTES_MAX: Final = 1 << 20
 """Of all files of one call together."""
+_REVISION: Final = "metadata.revision"
 
 
-class StaleRevision(Conflict):
+class StaleRevision(Placed, Conflict):
     """The thing was changed since the caller read it."""
 
     code = "stale_revision"
+
+
+class RevisionNeeded(Placed, Conflict):
+    """The thing is there already, and the caller does not say that it was looked at."""
+
+    code = "revision_needed"
+
+
+class TargetStays(Placed, Conflict):
+    """What a lock names is what it was made for."""
+
+    code = "target_stays"
 
 
 async def apply(services: Services, caller: UserCaller, said: Apply) -> Applied:
@@ -57,7 +70,7 @@ async def apply(services: Services, caller: UserCaller, said: Apply) -> Applied:
         documents = await asyncio.to_thread(parse_files, said.files)
 
     def work(tx: Transaction) -> list[Change]:
-        return store_documents(services, tx, caller, documents)
+        return store_documents(services, tx, caller, documents, overwrite=said.overwrite)
 
     if said.dry_run:
         return Applied(await _rehearse(services, work))
@@ -106,7 +119,7 @@ def parse_files(files: Sequence[SourceFile]) -> tuple[Declared, ...]:
 
 
 def store_documents(
-    services: Services, tx: Transaction, caller: UserCaller, documents: Sequence[Declared]
+    services: Services, tx: Transaction, caller: UserCaller, documents: Sequence[Declared], *, overwrite: bool = False
 ) -> list[Change]:
     """Inside a transaction: rights, revisions, rows, events, then what the changes mean for what is live."""
     ending = Ending.begin(tx)
@@ -114,28 +127,55 @@ def store_documents(
     for one in documents:
         verb = "create" if tx.resources.get(one.kind, one.name) is None else "update"
         require_in(before, caller, one.kind, verb)
+    _check_revisions(tx, documents, overwrite=overwrite)
     changes = [_store(services, tx, caller, one, before) for one in documents]
     after = services.policy.fresh(tx)
     check_change(before, after, caller, documents)
-    check_administrator_left(after, tx.now)
+    check_administrator_left(after, tx.now, documents)
     actor = Actor.user(caller.user_id)
     for one in documents:
         if one.kind == "user" and one.value.disabled:
             stored, _ = after.users[after.user_names[one.name]]
             live = tx.sign_ins.live_of(UserId(stored.id), tx.now)
             end_sign_ins(ending, live, SignInEnd.USER_DISABLED, actor, stored.name)
-    changes = [_warned(change, one, after) for change, one in zip(changes, documents, strict=True)]
+    changes = [_warned(change, one, after, caller) for change, one in zip(changes, documents, strict=True)]
     _cut_moved(ending, before, after, actor)
     if any(change.action != "unchanged" for change in changes):
         redecide(ending, after, actor)
     return changes
 
 
-def _warned(change: Change, one: Declared, after: PolicyView) -> Change:
+def _check_revisions(tx: Transaction, documents: Sequence[Declared], *, overwrite: bool) -> None:
+    """Every document must be built on what is there, unless it changes nothing."""
+    stale: list[Problem] = []
+    blind: list[Problem] = []
+    moved: list[Problem] = []
+    for one in documents:
+        earlier = tx.resources.get(one.kind, one.name)
+        if earlier is None:
+            if one.revision not in {None, 0}:
+                stale.append(one.problem(_REVISION, f"there is none any more (you read revision {one.revision})"))
+            continue
+        body = dump(one.value)
+        if one.revision is not None and one.revision != earlier.revision:
+            text = f"you read revision {one.revision}, it is {earlier.revision} now"
+            stale.append(one.problem(_REVISION, text))
+        elif one.revision is None and not overwrite and dict(earlier.body) != body:
+            text = f"{one.kind}/{one.name} is there, at revision {earlier.revision}: look at it with dw get and name "
+            blind.append(one.problem(_REVISION, text + "the revision that you change, or apply with --overwrite"))
+        elif one.kind == "lock" and earlier.body["spec"]["target"] != body["spec"]["target"]:
+            text = "what a lock names does not change; remove it and make another"
+            moved.append(one.problem("spec.target", text))
+    for kind, problems in ((StaleRevision, stale), (RevisionNeeded, blind), (TargetStays, moved)):
+        if problems:
+            raise kind.among(problems)
+
+
+def _warned(change: Change, one: Declared, after: PolicyView, caller: UserCaller) -> Change:
     if one.kind == "role":
         return msgspec.structs.replace(change, warnings=[f"{each.field}: {each.message}" for each in lint(one.value)])
     if one.kind == "lock":
-        return msgspec.structs.replace(change, warnings=lock_warnings(after, one.value))
+        return msgspec.structs.replace(change, warnings=lock_warnings(after, one.value, caller))
     return change
 
 
@@ -153,10 +193,6 @@ def _store(services: Services, tx: Transaction, caller: UserCaller, one: Declare
     earlier = tx.resources.get(one.kind, one.name)
     actor = Actor.user(caller.user_id)
     if earlier is None:
-        if one.revision not in {None, 0}:
-            raise StaleRevision(
-                f"applying {one.kind}/{one.name}: there is none any more (you read revision {one.revision})"
-            )
         stored = StoredResource(one.kind, one.name, new_id(services.entropy), 1, body, tx.now)
         if not tx.resources.insert(stored):
             raise Conflict(f"applying {one.kind}/{one.name}: somebody created it just now")
@@ -166,14 +202,8 @@ def _store(services: Services, tx: Transaction, caller: UserCaller, one: Declare
         if one.kind == "lock":
             _note_lock(tx, actor, stored, one, before)
         return Change(one.kind, one.name, stored.id, 1, "created")
-    if one.revision is not None and one.revision != earlier.revision:
-        raise StaleRevision(
-            f"applying {one.kind}/{one.name}: you read revision {one.revision}, it is {earlier.revision} now"
-        )
     if dict(earlier.body) == body:
         return Change(one.kind, one.name, earlier.id, earlier.revision, "unchanged")
-    if one.kind == "lock" and earlier.body["spec"]["target"] != body["spec"]["target"]:
-        raise Conflict(f"applying lock/{one.name}: what a lock names does not change; remove it and make another")
     stored = StoredResource(one.kind, one.name, earlier.id, earlier.revision + 1, body, tx.now)
     if not tx.resources.update(stored, expected_revision=earlier.revision):
         raise StaleRevision(f"applying {one.kind}/{one.name}: somebody changed it just now")
@@ -212,8 +242,20 @@ def _note_lock(tx: Transaction, actor: Actor, stored: StoredResource, one: Decla
     note(tx, LOCK_CREATED, actor, fields, _lock_subjects(view, stored, fields["target"]))
 
 
+def revision_of(text: str) -> int | None:
+    """The revision that a call names, None for the word `any`."""
+    if text == "any":
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 16:
+        raise Invalid("reading the revision: the number that you read is expected, or the word any")
+    return int(text)
+
+
 async def delete_resource(services: Services, caller: UserCaller, kind: str, name: str, revision: int | None) -> Change:
-    """Remove one thing and whatever stands on it alone; its id is never given again."""
+    """Remove one thing and whatever stands on it alone; its id is never given again.
+
+    `revision` is the one that the caller read, None for any: the caller must say that, it is never the default.
+    """
     _known_kind(kind)
 
     def work(tx: Transaction) -> Change:

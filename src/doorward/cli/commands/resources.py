@@ -15,16 +15,20 @@ from doorward.cli.source_files import read_sources
     "-f", "--file", "paths", multiple=True, required=True, metavar="FILE|-|DIR", help="What to apply; may be repeated."
 )
 @click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
+@click.option("--overwrite", is_flag=True, help="Change what is there without naming the revision that was read.")
 @shown.output_option("table", "json")
-def apply(paths: tuple[str, ...], dry_run: bool, output: str, as_json: bool) -> None:
+def apply(paths: tuple[str, ...], dry_run: bool, overwrite: bool, output: str, as_json: bool) -> None:
     """Create or change what the files declare: all of it, or nothing when anything is wrong.
+
+    A file that changes something names the revision that it changes, as dw get prints it (metadata.revision). Without
+    one it creates, or finds that nothing is to be changed.
 
     Of a directory the files *.yaml and *.yml count, in order of their names. What is wrong is printed as
     FILE:LINE: FIELD: MESSAGE.
     """
     sources = read_sources(paths)
     with authority() as client:
-        applied = apply_files(client, sources, dry_run=dry_run)
+        applied = apply_files(client, sources, dry_run=dry_run, overwrite=overwrite)
     if as_json or output == "json":
         shown.as_json(applied)
     else:

@@ -6,9 +6,9 @@ collected, so that a person mends a file once and not one line at a time.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from doorward.base.errors import Invalid
+from doorward.base.errors import DoorwardError, Invalid
 
 PROBLEMS_MAX: Final = 100  # beyond, nobody reads on
 DEPTH_MAX: Final = 32
@@ -75,6 +75,20 @@ class InvalidDocuments(Invalid):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(dict.fromkeys(problems))[:PROBLEMS_MAX]
         super().__init__("reading documents: " + "; ".join(str(problem) for problem in self.problems[:3]))
+
+
+class Placed(DoorwardError):
+    """What can not be done with documents that are well written, and where in them it stands: one of the five kinds."""
+
+    def __init__(self, message: str, problems: Iterable[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems: tuple[Problem, ...] = tuple(dict.fromkeys(problems))[:PROBLEMS_MAX]
+
+    @classmethod
+    def among(cls, problems: Iterable[Problem]) -> Self:
+        """With the first of the problems as its sentence."""
+        found = tuple(problems)
+        return cls("applying: " + "; ".join(str(problem) for problem in found[:3]), found)
 
 
 def from_plain(value: Any, file: str = "") -> Node:

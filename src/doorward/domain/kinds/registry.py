@@ -4,7 +4,7 @@ Adding a kind is adding a file and one line to this table.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from doorward.domain.kinds.envelope import Kind, dump_document, parse_metadata
@@ -31,6 +31,11 @@ class Declared:
     value: Any
     file: str
     line: int
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+
+    def problem(self, field: str, message: str) -> Problem:
+        """Something that is wrong with a field of this document; its line is the field's, where it stands there."""
+        return Problem(self.file, self.lines.get(field, self.line), field, message)
 
 
 def parse_documents(text: str, file: str) -> tuple[Declared, ...]:
@@ -96,5 +101,22 @@ def _document(node: Node, problems: list[Problem]) -> Declared | None:
     metadata.fields.finish()
     document.finish()
     return Declared(
-        kind.name, metadata.name, metadata.revision, metadata.description, value, node.at.file, node.at.line
+        kind.name,
+        metadata.name,
+        metadata.revision,
+        metadata.description,
+        value,
+        node.at.file,
+        node.at.line,
+        _lines(node),
     )
+
+
+def _lines(document: Table) -> dict[str, int]:
+    """Where the fields of `metadata` and `spec` stand."""
+    return {
+        f"{part}.{name}": at.line
+        for part, _, inner in document.entries
+        if part in {"metadata", "spec"} and isinstance(inner, Table)
+        for name, at, _ in inner.entries
+    }
