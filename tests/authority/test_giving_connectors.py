@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
 
-from doorward.authority.changes import StillHeld, UnknownRole
+from doorward.authority.changes import IssuerTaken, StillHeld, UnknownRole
 from doorward.authority.giving import GivesTooMuch
 from doorward.authority.operations.resources import delete_resource
 
@@ -65,3 +65,16 @@ async def test_a_role_that_a_connector_gives_is_not_removed(lab: AuthorityLab, a
         await delete_resource(lab.services, admin.caller, "role", "ops", None)
     await delete_resource(lab.services, admin.caller, "oidc_connector", "corp", None)
     await delete_resource(lab.services, admin.caller, "role", "ops", None)
+
+
+async def test_two_connectors_do_not_speak_for_the_same_users(lab: AuthorityLab, admin: LabSignIn) -> None:
+    """Users are known by issuer and subject, so each sign-in through the other would set their roles anew."""
+    await lab.apply(admin, connector())
+    second = connector(client_id="another").replace('"corp"', '"partners"')
+    for text in (second, second + "\n---\n" + connector(client_id="third")):
+        with pytest.raises(IssuerTaken) as caught:
+            await lab.apply(admin, text)
+        assert {problem.field for problem in caught.value.problems} == {"spec.issuer"}
+    await lab.apply(admin, second.replace("id.example", "partners.example"))
+    with pytest.raises(IssuerTaken):
+        await lab.apply(admin, second)

@@ -21,6 +21,12 @@ class StillHeld(Placed, Conflict):
     code = "still_held"
 
 
+class IssuerTaken(Placed, Conflict):
+    """Two connectors can not speak for the same users."""
+
+    code = "issuer_taken"
+
+
 class UnknownRole(Placed, Invalid):
     """A user names a role that does not exist."""
 
@@ -38,6 +44,9 @@ def check_change(before: PolicyView, after: PolicyView, caller: UserCaller, docu
     given = [problem for one in documents for problem in _given_too_much(before, after, caller, one)]
     if given:
         raise GivesTooMuch.among(given)
+    shared = [problem for one in documents for problem in _shared_issuer(after, one)]
+    if shared:
+        raise IssuerTaken.among(shared)
 
 
 def _unknown_roles(after: PolicyView, one: Declared) -> list[Problem]:
@@ -48,6 +57,15 @@ def _unknown_roles(after: PolicyView, one: Declared) -> list[Problem]:
         missing = [role for role in _mapped(one.value) if role not in after.roles]
         return [one.problem("spec.groups_to_roles", f"there is no role {role}") for role in missing]
     return []
+
+
+def _shared_issuer(after: PolicyView, one: Declared) -> list[Problem]:
+    """Users are known by issuer and subject: of two connectors the one that spoke last would say what they hold."""
+    if one.kind != "oidc_connector":
+        return []
+    same = [name for name, (_, other) in after.connectors.items() if other.issuer == one.value.issuer]
+    others = sorted(name for name in same if name != one.name)
+    return [one.problem("spec.issuer", f"oidc_connector {other} has this issuer already") for other in others]
 
 
 def _given_too_much(before: PolicyView, after: PolicyView, caller: UserCaller, one: Declared) -> list[Problem]:

@@ -27,7 +27,7 @@ from doorward.authority.jobs.rounds import (
 )
 from doorward.authority.jobs.runner import each
 from doorward.authority.oidc.parts import OidcParts
-from doorward.authority.operations.oidc_refresh import CLAIMS_EACH_SECONDS, refresh_claims
+from doorward.authority.operations.oidc_refresh import CLAIMS_EACH_SECONDS, end_too_old, refresh_claims
 from doorward.authority.services import PublicKeys, Services
 from doorward.authority.throttle import SignInThrottle
 from doorward.base.clock import SystemClock
@@ -140,6 +140,7 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
         (MINUTE, "summaries", lambda: write_summaries(services)),
         (MINUTE, "checkpoint", lambda: sign_checkpoint(services)),
         (CLAIMS_EACH_SECONDS, "claims", lambda: refresh_claims(services)),
+        (CLAIMS_EACH_SECONDS, "old claims", lambda: end_too_old(services)),
         (DAY, "tls", renew),
     ]
     async with Tasks(_report) as tasks:

@@ -19,9 +19,10 @@ from doorward.domain.identity.oidc_claims import (
     name_of,
     unique_name,
 )
-from doorward.domain.identity.oidc_sign_in import claims_times, length_of
+from doorward.domain.identity.oidc_sign_in import ROUND, claims_times, length_of
+from doorward.domain.identity.sign_in import SIGN_IN_LENGTH_MAX
 from doorward.domain.kinds.names import plain_name
-from doorward.domain.kinds.oidc_connector import OidcConnector
+from doorward.domain.kinds.oidc_connector import SIGN_IN_MAX, OidcConnector
 from doorward.domain.kinds.registry import dump, load_body
 from doorward.domain.kinds.user import User
 
@@ -120,15 +121,16 @@ def test_a_taken_name_gets_a_number_and_in_the_end_an_id() -> None:
 
 def test_a_sign_in_is_no_longer_than_a_day_nor_than_claims_that_can_not_be_refreshed() -> None:
     hour, day = timedelta(hours=1), timedelta(days=1)
+    assert SIGN_IN_MAX == SIGN_IN_LENGTH_MAX == day  # what may be asked for is what is honoured
     assert length_of(OidcConnector("c", "", "", max_sign_in=7 * day), refreshable=True) == day
     assert length_of(OidcConnector("c", "", ""), refreshable=True) == 8 * hour
     assert length_of(OidcConnector("c", "", ""), refreshable=False) == hour
     assert length_of(OidcConnector("c", "", "", max_sign_in=hour / 2), refreshable=False) == hour / 2
 
 
-def test_claims_are_asked_for_again_at_their_age_and_too_old_at_twice_that() -> None:
+def test_claims_are_asked_for_again_from_half_their_age_on_and_never_older() -> None:
     start = EPOCH
-    assert claims_times(CONNECTOR, start) == (start + timedelta(hours=1), start + timedelta(hours=2))
+    assert claims_times(CONNECTOR, start) == (start + timedelta(minutes=30), start + timedelta(hours=1) - ROUND)
 
 
 def test_name_that_is_shaped_like_an_id_is_passed_over() -> None:

@@ -24,7 +24,7 @@ label_keys = st.from_regex(r"[a-z][a-z0-9./]{0,10}[a-z]", fullmatch=True).filter
     lambda key: not key.startswith("reported/")
 )
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))
-seconds = st.integers(60, 600_000).map(lambda count: timedelta(seconds=count))
+seconds = st.integers(60, 86_400).map(lambda count: timedelta(seconds=count))
 
 values = st.one_of(
     st.builds(

@@ -20,11 +20,11 @@ from doorward.base.ids import SignInId
 from doorward.base.secret import Secret
 from doorward.domain.audit.event import SYSTEM
 from doorward.domain.identity.oidc_claims import claimed
-from doorward.domain.identity.oidc_sign_in import OidcSignIn, claims_times
+from doorward.domain.identity.oidc_sign_in import ROUND, OidcSignIn, claims_times
 from doorward.domain.identity.oidc_signatures import BadToken
 from doorward.domain.identity.sign_in import SignInEnd
 
-CLAIMS_EACH_SECONDS: Final = 10.0
+CLAIMS_EACH_SECONDS: Final = ROUND.total_seconds()
 AT_ONCE_MAX: Final = 8
 EACH_ROUND_MAX: Final = 500
 FORGOTTEN_MAX: Final = 500
@@ -34,7 +34,8 @@ _log = structlog.get_logger("doorward.oidc")
 
 
 async def refresh_claims(services: Services) -> None:
-    """One round: ask for what is due, end what was refused or is too old, forget tokens of what is over."""
+    """One round: end what is too old, ask for what is due, end what was refused, forget tokens of what is over."""
+    await end_too_old(services)
     due = await services.store.read(lambda tx: list(tx.oidc_sign_ins.due(tx.now)))
     held = [(one, token) for one in due if (token := services.oidc.refresh_tokens.get(one.sign_in_id)) is not None]
     turns = asyncio.Semaphore(AT_ONCE_MAX)
@@ -49,9 +50,13 @@ async def refresh_claims(services: Services) -> None:
     async with asyncio.TaskGroup() as group:
         for one, token in held[:EACH_ROUND_MAX]:
             group.create_task(ask(one, token), name="refresh claims")
-    if any(one.too_old <= services.clock.now() for one in due):
-        await end_oidc(services, lambda tx: tx.oidc_sign_ins.too_old(tx.now), SignInEnd.CLAIMS_TOO_OLD)
     await _forget(services)
+
+
+async def end_too_old(services: Services) -> None:
+    """End what stands on claims that count no more: a job of its own, since asking waits for providers."""
+    if await services.store.read(lambda tx: bool(tx.oidc_sign_ins.too_old(tx.now))):
+        await end_oidc(services, lambda tx: tx.oidc_sign_ins.too_old(tx.now), SignInEnd.CLAIMS_TOO_OLD)
 
 
 async def end_oidc(services: Services, find: Callable[[Transaction], Sequence[OidcSignIn]], reason: SignInEnd) -> int:

@@ -1,7 +1,7 @@
 """A sign-in that stands on a provider's word, and how long that word counts.
 
-Claims are asked for again when they are `claims_max_age` old. A provider that can not be reached says nothing, which is
-no refusal, but when `claims_max_age` has passed twice the claims are too old to stand on and the sign-in ends.
+Claims are asked for again from half of `claims_max_age` on, at every round. A provider that can not be reached says
+nothing, which is no refusal; but nothing stands on claims older than `claims_max_age`: the sign-in ends before.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from doorward.base.ids import SignInId, UserId
 from doorward.domain.identity.sign_in import SIGN_IN_LENGTH_MAX
 from doorward.domain.kinds.oidc_connector import OidcConnector
 
+ROUND: Final = timedelta(seconds=10)
+"""How often is looked at what is due and what is too old: what must not last longer ends by one round earlier."""
 METHOD_BROWSER: Final = "oidc"
 METHOD_DEVICE: Final = "oidc+device"
 
@@ -39,4 +41,4 @@ def length_of(connector: OidcConnector, *, refreshable: bool) -> timedelta:
 
 def claims_times(connector: OidcConnector, checked: datetime) -> tuple[datetime, datetime]:
     """When claims heard at `checked` are asked for again, and when they are too old."""
-    return checked + connector.claims_max_age, checked + 2 * connector.claims_max_age
+    return checked + connector.claims_max_age / 2, checked + connector.claims_max_age - ROUND

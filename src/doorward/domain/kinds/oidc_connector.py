@@ -25,7 +25,7 @@ SCOPES_MAX: Final = 50
 ISSUER_CHARACTERS_MAX: Final = 512
 NETWORKS_MAX: Final = 50
 SIGN_IN_DEFAULT: Final = timedelta(hours=8)
-SIGN_IN_MAX: Final = timedelta(days=7)
+SIGN_IN_MAX: Final = timedelta(days=1)  # more is not honoured by anything, so it is wrong to ask for it
 CLAIMS_AGE_DEFAULT: Final = timedelta(hours=1)
 _LEAST: Final = timedelta(minutes=1)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "[::1]", "localhost"})
