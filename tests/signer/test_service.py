@@ -115,7 +115,7 @@ def test_x509_certificate_passes_the_check_of_its_kind(request_: Request, kind: 
     ("request_", "code"),
     [
         (messages.SignUserSsh(USER, SIGN_IN, KEY, 24 * 3600 + 1), "lifetime_refused"),
-        (messages.SignNodeHost(NODE, KEY, 91 * 86_400), "lifetime_refused"),
+        (messages.SignNodeHost(NODE, KEY, 366 * 86_400), "lifetime_refused"),
         (messages.IssueUserX509(USER, SIGN_IN, SPKI, 24 * 3600 + 1), "lifetime_refused"),
         (messages.IssueGatewayX509(GATEWAY, SPKI, 31 * 86_400), "lifetime_refused"),
         (messages.IssueAuthorityX509(("a.example",), P256, 91 * 86_400), "lifetime_refused"),
@@ -232,7 +232,7 @@ def test_public_keys_are_all_there_and_no_private_part_is() -> None:
     assert {key.purpose for key in KNOWN.keys} == set(Purpose) - {Purpose.TOTP_SEALING}
     assert all(key.state is KeyState.CURRENT for key in KNOWN.keys)
     assert KnownKeys.__struct_fields__ == ("installation_id", "keys")
-    assert messages.KnownKey.__struct_fields__ == ("purpose", "key_id", "state", "public_key", "certificate")
+    assert messages.KnownKey.__struct_fields__ == ("purpose", "key_id", "state", "public_key", "certificate", "since")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from doorward.base.secret import Secret
 from doorward.domain.certificates.purposes import KeyState, Purpose
 from doorward.domain.certificates.ssh_signing import SshAuthority
 from doorward.stores.keys.creation import create_keys
-from doorward.stores.keys.key_files import FileKeyRing, open_keys
+from doorward.stores.keys.key_files import open_keys
+from doorward.stores.keys.key_ring import FileKeyRing
 from doorward.wire.ssh.public_key import ed25519_blob
 
 INSTALLATION = InstallationId(new_id(SeededEntropy(424242)))

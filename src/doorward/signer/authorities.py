@@ -1,4 +1,4 @@
-"""The keys of a ring sorted by what they do, ready for use: parsed once, at the start."""
+"""The keys of a ring sorted by what they do, ready for use: parsed once, at the start and after each rotation."""
 
 from typing import Final
 
@@ -48,7 +48,7 @@ class Authorities:
 
 
 def _known(key: HeldKey) -> KnownKey:
-    return KnownKey(key.purpose, key.key_id, key.state, _public_bytes(key), key.certificate)
+    return KnownKey(key.purpose, key.key_id, key.state, _public_bytes(key), key.certificate, key.since)
 
 
 def _public_bytes(key: HeldKey) -> bytes:

@@ -23,13 +23,17 @@ class SealingCipher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HeldKey:
-    """A signing key. `certificate`: X.509 DER for the X.509 purposes, empty for the others."""
+    """A signing key. `certificate`: X.509 DER for the X.509 purposes, empty for the others.
+
+    `since`: when it came into its state, in seconds since 1970; 0 for keys from before that was kept.
+    """
 
     purpose: Purpose
     key_id: str
     state: KeyState
     private_key: Ed25519PrivateKey | EllipticCurvePrivateKey
     certificate: bytes = b""
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,11 @@ class HeldSealingKey:
 
 
 class KeyRing(Protocol):
-    """Every key of one installation; each purpose has exactly one current key."""
+    """Every key of one installation; each purpose has exactly one current key.
+
+    The three changes are durable when they return, and leave a ring that opens wherever a crash cuts them short. Their
+    caller has looked at the table of moves. `Unavailable` when the store can not be written.
+    """
 
     @property
     def installation_id(self) -> InstallationId: ...
@@ -50,3 +58,14 @@ class KeyRing(Protocol):
     def signing_keys(self) -> Sequence[HeldKey]: ...
     @property
     def sealing_keys(self) -> Sequence[HeldSealingKey]: ...
+    def add_next(self, purpose: Purpose, since: int) -> None:
+        """Make a key that will follow the current one."""
+        ...
+
+    def switch(self, purpose: Purpose, since: int) -> None:
+        """The next key becomes the current one, and that one old."""
+        ...
+
+    def remove_old(self, purpose: Purpose) -> None:
+        """The old key is gone, as far as the store can see to that."""
+        ...

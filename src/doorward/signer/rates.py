@@ -35,6 +35,7 @@ USUAL_RATES: Final[Mapping[type[messages.Request], Rate]] = {
     messages.SignManifest: Rate(1_000, 5_000),  # every session that began also ends
     messages.EnrolTotp: Rate(20, 500),
     messages.CheckTotp: Rate(100, 1_000),
+    messages.RotateKey: Rate(1 / 60, 12),  # all four authorities through their three steps
 }
 
 

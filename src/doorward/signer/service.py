@@ -28,6 +28,7 @@ from doorward.domain.certificates.x509_names import X509Kind
 from doorward.signer.authorities import Authorities
 from doorward.signer.ports import KeyRing
 from doorward.signer.rates import USUAL_RATES, Rate, RateLimits
+from doorward.signer.rotation import rotate
 from doorward.signer.totp import TotpSealer, accepted_step
 from doorward.wire.errors import RemoteProtocolError
 from doorward.wire.ssh.certificate import CertificateFields
@@ -47,6 +48,7 @@ class SigningService:
         entropy: Entropy,
         rates: Mapping[type[Request], Rate] = USUAL_RATES,
     ) -> None:
+        self._ring = ring
         self._authorities = Authorities(ring)
         self._sealer = TotpSealer(ring.sealing_keys, ring.installation_id, entropy)
         self._clock = clock
@@ -98,27 +100,37 @@ class SigningService:
             case messages.SignCheckpoint():
                 return self._sign_checkpoint(request)
             case messages.SignManifest():
-                statement = manifest_statement(
-                    SealedRecording(
-                        SessionId(request.session_id), request.digest, request.size_bytes, request.manifest_digest
-                    )
-                )
-                key = self._authorities.manifest
-                return messages.SignedManifest(key.sign(statement), key.key_id)
-            case messages.EnrolTotp(user_id):
-                sealed, secret = self._sealer.enrol(UserId(user_id))
-                return messages.TotpEnrolled(sealed, secret.reveal_text())
-            case messages.CheckTotp():
-                secret = self._sealer.open(UserId(request.user_id), request.sealed)
-                now_seconds = int(self._clock.now().timestamp())
-                return messages.TotpChecked(
-                    accepted_step(secret.reveal(), request.code, now_seconds, request.after_step)
-                )
-            case messages.PublicKeys():
-                return self._authorities.known
+                return self._sign_manifest(request)
+            case messages.EnrolTotp() | messages.CheckTotp():
+                return self._factor(request)
+            case messages.RotateKey() | messages.PublicKeys():
+                return self._known_keys(request)
             case messages.Status():
                 return messages.SignerStatus(dict(self._answered), dict(self._refused))
         assert_never(request)
+
+    def _known_keys(self, request: messages.RotateKey | messages.PublicKeys) -> messages.KnownKeys:
+        if isinstance(request, messages.RotateKey) and rotate(
+            self._ring, request.purpose, request.step, request.key_id, self._clock.now()
+        ):
+            self._authorities = Authorities(self._ring)
+        return self._authorities.known
+
+    def _sign_manifest(self, request: messages.SignManifest) -> messages.SignedManifest:
+        statement = manifest_statement(
+            SealedRecording(SessionId(request.session_id), request.digest, request.size_bytes, request.manifest_digest)
+        )
+        key = self._authorities.manifest
+        return messages.SignedManifest(key.sign(statement), key.key_id)
+
+    def _factor(self, request: messages.EnrolTotp | messages.CheckTotp) -> messages.TotpEnrolled | messages.TotpChecked:
+        user_id = UserId(request.user_id)
+        if isinstance(request, messages.EnrolTotp):
+            sealed, fresh = self._sealer.enrol(user_id)
+            return messages.TotpEnrolled(sealed, fresh.reveal_text())
+        secret = self._sealer.open(user_id, request.sealed)
+        now_seconds = int(self._clock.now().timestamp())
+        return messages.TotpChecked(accepted_step(secret.reveal(), request.code, now_seconds, request.after_step))
 
     def _sign_session(self, request: messages.SignSessionSsh) -> SignedSsh:
         fields = ssh_profiles.session_fields(

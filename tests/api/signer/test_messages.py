@@ -85,6 +85,7 @@ def test_there_is_no_request_to_sign_bytes() -> None:
         "SignManifest": {"session_id", "digest", "size_bytes", "manifest_digest"},
         "EnrolTotp": {"user_id"},
         "CheckTotp": {"user_id", "sealed", "code", "after_step"},
+        "RotateKey": {"purpose", "step", "key_id"},
     }
 
 

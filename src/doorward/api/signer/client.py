@@ -1,8 +1,8 @@
 """The signer as its one caller, the authority, sees it: typed calls with a deadline each.
 
 The connection is made when it is first needed and again when it was lost, with a growing pause between tries, for as
-long as the call that needs it may take. No call changes anything at the signer, so one that lost its connection is
-asked once more.
+long as the call that needs it may take. A call that lost its connection is asked once more: none changes anything at
+the signer but a step of a rotation, which names its key and is done once.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from doorward.api.signer.connection import ConnectionLost, SignerConnection
 from doorward.api.signer.messages import Answer, Failed, Request
 from doorward.api.signer.refusals import SignerAway, from_failed
 from doorward.base.ids import GatewayId, NodeId, SessionId, SignInId, UserId
+from doorward.domain.certificates.purposes import Purpose
+from doorward.domain.certificates.rotation import RotationStep
 
 CALL_SECONDS: Final = 5.0
 RECONNECT_FIRST_SECONDS: Final = 0.02
@@ -133,6 +135,10 @@ class SignerClient:
         """The step that `code` spends, None if it is wrong, too old or already spent."""
         checked = await self._ask(messages.CheckTotp(user_id, sealed, code, after_step), messages.TotpChecked)
         return checked.step
+
+    async def rotate_key(self, *, purpose: Purpose, step: RotationStep, key_id: str) -> messages.KnownKeys:
+        """One step of a rotation, about the key that it begins with; every public key as it is then."""
+        return await self._ask(messages.RotateKey(purpose, step, key_id), messages.KnownKeys)
 
     async def _ask(self, request: Request, expected: type[A]) -> A:
         try:

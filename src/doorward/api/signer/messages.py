@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from doorward.domain.certificates.purposes import KeyState, Purpose
+from doorward.domain.certificates.rotation import RotationStep
 from doorward.domain.certificates.x509_check import spki_pin
 
 Id = Annotated[str, Meta(min_length=26, max_length=26)]
@@ -127,6 +128,17 @@ class CheckTotp(_Message, frozen=True, tag="totp-check"):
     after_step: Size
 
 
+class RotateKey(_Message, frozen=True, tag="rotate-key"):
+    """One step of a rotation, about the key that it begins with (see `BEGINS_WITH`), answered by `KnownKeys`.
+
+    Asked again, it changes nothing more: the key is named, so that it can not be mistaken for its successor.
+    """
+
+    purpose: Purpose
+    step: RotationStep
+    key_id: Id
+
+
 Request = (
     PublicKeys
     | Status
@@ -141,17 +153,22 @@ Request = (
     | SignManifest
     | EnrolTotp
     | CheckTotp
+    | RotateKey
 )
 
 
 class KnownKey(_Message, frozen=True):
-    """`public_key`: an SSH blob for SSH purposes, 32 raw bytes for statements, DER for X.509; `certificate`: DER."""
+    """`public_key`: an SSH blob for SSH purposes, 32 raw bytes for statements, DER for X.509; `certificate`: DER.
+
+    `since`: when the key came into its state, in seconds since 1970; 0 when that was not kept.
+    """
 
     purpose: Purpose
     key_id: str
     state: KeyState
     public_key: bytes
     certificate: bytes = b""
+    since: int = 0
 
 
 class KnownKeys(_Message, frozen=True, tag="keys"):
@@ -163,6 +180,14 @@ class KnownKeys(_Message, frozen=True, tag="keys"):
     def public_keys(self, purpose: Purpose) -> tuple[bytes, ...]:
         """Every key of `purpose`: `next`, `current` and `old` alike."""
         return tuple(key.public_key for key in self.keys if key.purpose is purpose)
+
+    def of(self, purpose: Purpose) -> tuple[KnownKey, ...]:
+        """The keys of `purpose`."""
+        return tuple(key for key in self.keys if key.purpose is purpose)
+
+    def in_state(self, purpose: Purpose, state: KeyState) -> KnownKey | None:
+        """The one key of `purpose` in `state`."""
+        return next((key for key in self.keys if (key.purpose, key.state) == (purpose, state)), None)
 
     def certificates(self, purpose: Purpose) -> tuple[bytes, ...]:
         """The X.509 certificates of `purpose`, DER."""

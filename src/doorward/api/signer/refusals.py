@@ -5,6 +5,7 @@ from typing import Final
 from doorward.api.signer.messages import Failed
 from doorward.base.errors import Conflict, DoorwardError, Invalid, Refused, Unavailable
 from doorward.domain.certificates.refusals import BadPublicKey, BadSubject, ExtensionRefused, LifetimeRefused
+from doorward.domain.certificates.rotation import NotRotated, OutOfStep, TooEarly
 
 
 class SignerAway(Unavailable):
@@ -74,6 +75,9 @@ _TRAVELLING: Final[dict[str, type[DoorwardError]]] = {
         ForkedCheckpoint,
         ForeignOrigin,
         SealedElsewhere,
+        NotRotated,
+        OutOfStep,
+        TooEarly,
     )
 }
 

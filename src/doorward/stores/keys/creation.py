@@ -47,12 +47,25 @@ def _new_bodies(installation_id: InstallationId, clock: Clock, entropy: Entropy)
         purpose: _new_key(purpose, entropy) for purpose in Purpose if purpose is not Purpose.TOTP_SEALING
     }
     certificates = _new_certificates(keys, installation_id, clock, entropy)
+    since = int(clock.now().timestamp())
     bodies: dict[Purpose, KeyBody] = {
-        purpose: KeyBody(KeyState.CURRENT, _private_bytes(key), certificates.get(purpose, b""))
+        purpose: KeyBody(KeyState.CURRENT, private_bytes(key), certificates.get(purpose, b""), since)
         for purpose, key in keys.items()
     }
-    bodies[Purpose.TOTP_SEALING] = KeyBody(KeyState.CURRENT, entropy.token(SEALING_KEY_BYTES))
+    bodies[Purpose.TOTP_SEALING] = KeyBody(KeyState.CURRENT, entropy.token(SEALING_KEY_BYTES), since=since)
     return bodies
+
+
+def new_ed25519_key(entropy: Entropy) -> Ed25519PrivateKey:
+    """A fresh key."""
+    return Ed25519PrivateKey.from_private_bytes(entropy.token(32))
+
+
+def private_bytes(key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    """The key as it stands in a file's body, PKCS #8."""
+    return key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _new_certificates(
@@ -83,13 +96,7 @@ def _new_key(purpose: Purpose, entropy: Entropy) -> Ed25519PrivateKey | ec.Ellip
         # 64 bits more than the order, so that the remainder is as good as uniform (FIPS 186-5, A.2.1).
         number = int.from_bytes(entropy.token(40), "big") % (_P256_ORDER - 1) + 1
         return ec.derive_private_key(number, ec.SECP256R1())
-    return Ed25519PrivateKey.from_private_bytes(entropy.token(32))
-
-
-def _private_bytes(key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    return new_ed25519_key(entropy)
 
 
 def _serial(entropy: Entropy) -> int:

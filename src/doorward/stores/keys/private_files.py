@@ -72,6 +72,15 @@ def write_private_file(path: Path, content: bytes, *, may_replace: bool) -> None
     _sync_directory(path.parent)
 
 
+def remove_private_file(path: Path) -> None:
+    """`path` is gone, durably, when this returns; one that is not there is no error.
+
+    What a disk keeps of removed files, and what backups hold, is still sealed under the key-encryption key.
+    """
+    path.unlink(missing_ok=True)
+    _sync_directory(path.parent)
+
+
 def _sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

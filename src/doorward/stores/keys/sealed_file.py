@@ -25,11 +25,17 @@ _HEADER: Final = re.compile(rb"doorward-key v1 ([a-z2-7]{26}) ([a-z0-9-]{1,32}) 
 
 
 class KeyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`private`: PKCS #8 DER, or 32 raw bytes of a sealing key; `certificate`: X.509 DER, empty for other purposes."""
+    """`private`: PKCS #8 DER, or 32 raw bytes of a sealing key; `certificate`: X.509 DER, empty for other purposes.
+
+    `since`: when the key came into its state. `replaces`: the id of the key in whose place it signs. A current key that
+    another current one replaces is old: one file says so for both, and no crash comes between.
+    """
 
     state: KeyState
     private: bytes
     certificate: bytes = b""
+    since: int = 0
+    replaces: str = ""
 
     def __repr__(self) -> str:
         return f"KeyBody({self.state}, hidden)"
