@@ -1,16 +1,22 @@
 """Every route and every kind of caller: who is let to it follows from what the route declares, and nothing else."""
 
+import json
 import re
+from typing import Any
 
 import pytest
 from litestar.handlers import HTTPRouteHandler
-from tests.support.authority_lab import open_lab
+from tests.support.authority_lab import OPS, open_lab
 from tests.support.https_lab import Answer, Client, HttpsLab, open_https, present
+from tests.support.proofs import open_as
 
 from doorward.api import calls
 from doorward.api.calls import Call
 from doorward.authority.http.access import ACCESS, Access
 from doorward.authority.http.app import api_routes, create_app
+from doorward.authority.http.needs import KIND, NEEDS, When
+from doorward.authority.ports import RecordingRow
+from doorward.base.ids import SessionId
 from doorward.domain.access.rights import RESOURCES, VERBS, Right
 
 PLACE = "a" * 26
@@ -54,21 +60,24 @@ async def routes() -> list[tuple[str, str, object]]:
         return found
 
 
-async def test_every_route_says_who_may_call_it() -> None:
-    for method, path, access in await routes():
-        assert isinstance(access, Access | Right), (method, path)
-        if isinstance(access, Right):
-            assert access.resource in RESOURCES
-            assert access.verb in VERBS
+async def test_every_route_is_in_the_table_and_says_what_it_says() -> None:
+    assert {(method, path): access for method, path, access in await routes()} == {
+        called: needs.guard for called, needs in NEEDS.items()
+    }
+    for needs in NEEDS.values():
+        for right in (*needs.rights, *((needs.guard,) if isinstance(needs.guard, Right) else ())):
+            assert right.resource in {*RESOURCES, KIND}
+            assert right.verb in VERBS
 
 
-async def test_route_that_says_nothing_is_refused_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_route_that_says_nothing_or_something_else_is_refused_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
     async with open_lab() as lab:
-        silent = api_routes(lab.services)
-        silent[0].opt.pop(ACCESS)
-        monkeypatch.setattr("doorward.authority.http.app.api_routes", lambda _: silent)
-        with pytest.raises(AssertionError):
-            create_app(lab.services)
+        for access in (None, Access.GATEWAY):
+            wrong = api_routes(lab.services)
+            wrong[0].opt[ACCESS] = access
+            monkeypatch.setattr("doorward.authority.http.app.api_routes", lambda _, wrong=wrong: wrong)
+            with pytest.raises(AssertionError):
+                create_app(lab.services)
 
 
 async def test_list_of_what_gateways_may_call_is_closed() -> None:
@@ -119,11 +128,73 @@ async def is_let_in(client: Client, method: str, path: str) -> bool:
     """Whether the guard let the call to its route. What the route itself then says is another matter."""
     answer = await answered(client, method, path)
     if answer.code == "no_right":
-        return not any(path.startswith(start) for start in GUARDED)
+        return not isinstance(NEEDS[method, path].guard, Right)
     return answer.status != 401
 
 
-GUARDED = ("/v1/users", "/v1/tokens", "/v1/nodes/", "/v1/gateways", "/v1/audit/erasures")
+NODE = "kind: node\nversion: v1\nmetadata: {name: web}\nspec: {address: '192.0.2.80:22'}\n"
+ASKED: dict[tuple[str, str], Any] = {
+    ("POST", "/v1/resources"): {"files": [{"name": "a.yaml", "text": NODE}]},
+    ("POST", "/v1/explain"): {"node": "web", "login": "root", "user": "ada"},
+    ("POST", "/v1/sessions/{session_id}/end"): {"message": "bye"},
+}
+PLACES = {"{kind}": "node", "{name}": "ada"}
+
+
+def wanted(called: tuple[str, str]) -> list[Right]:
+    """The rights of a line, for nodes where any kind is meant."""
+    needs = NEEDS[called]
+    rights = needs.rights if not isinstance(needs.guard, Right) else (needs.guard,)
+    return [Right("node" if one.resource == KIND else one.resource, one.verb) for one in rights]
+
+
+async def holder(https: HttpsLab, name: str, rights: list[Right]) -> Client:
+    """Somebody with these rights and no others."""
+    rules = ", ".join(f"{{resources: [{one.resource}], verbs: [{one.verb}]}}" for one in rights)
+    text = f"kind: role\nversion: v8\nmetadata: {{name: {name}}}\nspec: {{allow: {{rules: [{rules}]}}}}\n"
+    await https.lab.declare(text)
+    return https.people(await https.lab.signed_in(f"user-{name}", name))
+
+
+async def code_of(client: Client, called: tuple[str, str]) -> str:
+    method, path = called
+    for place, value in PLACES.items():
+        path = path.replace(place, value)
+    path = re.sub(r"\{[a-z_]+\}", PLACE, path) + ("?revision=any" if method == "DELETE" else "")
+    body = json.dumps(ASKED.get(called, {})).encode() if method == "POST" else b""
+    return (await client.ask(method, path, body)).code
+
+
+RIGHTED = sorted(called for called in NEEDS if wanted(called))
+
+
+@pytest.mark.parametrize("called", RIGHTED, ids=" ".join)
+async def test_operation_asks_for_the_rights_of_its_line_and_for_no_others(
+    https: HttpsLab, called: tuple[str, str]
+) -> None:
+    await https.lab.user("ada")
+    rights = wanted(called)
+    assert await code_of(await holder(https, "exactly", rights), called) != "no_right"
+    for number, missing in enumerate(rights):
+        rest = [Right(resource, verb) for resource in RESOURCES for verb in VERBS if (resource, verb) != missing]
+        code = await code_of(await holder(https, f"all-but-{number}", rest), called)
+        assert (code == "no_right") == (NEEDS[called].when is not When.MORE), (called, missing)
+
+
+@pytest.mark.parametrize(
+    ("called", "right"), [(called, wanted(called)[0]) for called in RIGHTED if NEEDS[called].when is When.MORE]
+)
+async def test_right_to_more_shows_more(https: HttpsLab, called: tuple[str, str], right: Right) -> None:
+    await https.lab.declare(OPS)
+    await https.lab.node("prod-web-01", {"env": "prod"})
+    plan = await open_as(https.lab, await https.lab.signed_in("bob", "ops"), "dwt-root@prod-web-01")
+    row = RecordingRow(SessionId(plan.session_id), https.lab.clock.now())
+    await https.lab.store.write(lambda tx: tx.recordings.add(row))
+    seen = [
+        len((await client.get(called[1])).json["items"])
+        for client in (await holder(https, "nothing", []), await holder(https, "more", [right]))
+    ]
+    assert seen == [0, 1]
 
 
 async def test_unknown_path_and_method_are_problem_documents(https: HttpsLab) -> None:

@@ -28,11 +28,11 @@ from doorward.api.bodies.gateway_calls import (
 )
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.http.access import ACCESS, CALLER_KEY, Access
+from doorward.authority.http.description import NDJSON, OctetsIn
 from doorward.authority.operations import contact, faces, joining, jumps, open_session, recordings, session_life
 from doorward.authority.services import Services
 from doorward.base.errors import Invalid, Refused
 
-NDJSON: Final = "application/x-ndjson"
 CHUNK_BYTES_MAX: Final = 2 * 1024 * 1024
 _OPT: Final = {ACCESS: Access.GATEWAY}
 
@@ -62,7 +62,7 @@ def gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:
     async def lease(request: AnyRequest, data: JSONBody[RenewLease]) -> Lease:
         return await contact.renew_lease(services, gateway_of(request), data)
 
-    @get("/v1/gateway/watch", opt=_OPT)
+    @get("/v1/gateway/watch", opt=_OPT, media_type=NDJSON)
     async def watch(request: AnyRequest, after: FromQuery[int] = 0) -> Stream:
         messages = contact.watch(services, gateway_of(request), after)
 
@@ -104,7 +104,7 @@ def _session_routes(services: Services) -> Sequence[HTTPRouteHandler]:
 
 
 def _recording_routes(services: Services) -> Sequence[HTTPRouteHandler]:
-    @put("/v1/gateway/recordings/{session_id:str}", opt=_OPT, status_code=HTTP_200_OK)
+    @put("/v1/gateway/recordings/{session_id:str}", opt=_OPT, status_code=HTTP_200_OK, operation_class=OctetsIn)
     async def append_recording(request: AnyRequest, session_id: FromPath[str], offset: FromQuery[int]) -> RecordingSize:
         data = await request.body()
         if len(data) > CHUNK_BYTES_MAX:

@@ -20,6 +20,7 @@ from doorward.api.bodies.oidc import (
 )
 from doorward.api.bodies.sign_ins import SignedIn
 from doorward.authority.http.access import ACCESS, Access, peer_of
+from doorward.authority.http.description import LogoutFormIn
 from doorward.authority.http.user_routes import AnyRequest
 from doorward.authority.operations import oidc_begin, oidc_complete, oidc_device, oidc_flows, oidc_logout
 from doorward.authority.services import Services
@@ -51,7 +52,12 @@ def oidc_routes(services: Services) -> Sequence[HTTPRouteHandler]:
     async def poll_oidc_device(request: AnyRequest, data: JSONBody[PollOidcDevice]) -> OidcDevicePolled:
         return await oidc_device.poll_device(services, peer_of(request), data)
 
-    @post("/v1/oidc/{connector:str}/backchannel-logout", opt=_OPEN, status_code=HTTP_200_OK)
+    @post(
+        "/v1/oidc/{connector:str}/backchannel-logout",
+        opt=_OPEN,
+        status_code=HTTP_200_OK,
+        operation_class=LogoutFormIn,
+    )
     async def backchannel_logout(request: AnyRequest, connector: FromPath[str]) -> Response[None]:
         await oidc_logout.backchannel_logout(services, peer_of(request), connector, await request.body())
         return Response(None, status_code=HTTP_200_OK, headers=_NO_STORE)

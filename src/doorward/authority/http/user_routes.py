@@ -33,6 +33,7 @@ from doorward.api.bodies.sign_ins import (
 )
 from doorward.authority.callers import UserCaller
 from doorward.authority.http.access import ACCESS, CALLER_KEY, Access, peer_of
+from doorward.authority.http.description import OCTETS
 from doorward.authority.operations import (
     audit,
     end_session,
@@ -160,8 +161,20 @@ def audit_routes(services: Services) -> Sequence[HTTPRouteHandler]:
     """The log: searched, verified, and erased from."""
 
     @get("/v1/audit", opt=_SIGNED_IN)
-    async def search_audit(request: AnyRequest) -> AuditPage:
-        search = audit.Search({name: str(value) for name, value in request.query_params.items()})
+    async def search_audit(
+        request: AnyRequest,
+        *,
+        since: FromQuery[str] = "",
+        until: FromQuery[str] = "",
+        person: FromQuery[str] = "",
+        resource: FromQuery[str] = "",
+        session: FromQuery[str] = "",
+        type: FromQuery[str] = "",  # noqa: A002  (the query's own word)
+        before: FromQuery[str] = "",
+        limit: FromQuery[str] = "",
+    ) -> AuditPage:
+        wanted = {"since": since, "until": until, "person": person, "resource": resource, "session": session}
+        search = audit.Search({**wanted, "type": type, "before": before, "limit": limit})
         return await audit.search_audit(services, user_of(request), search)
 
     @post("/v1/audit/erasures", opt=_ERASES, status_code=HTTP_200_OK)
@@ -189,12 +202,12 @@ def _recording_routes(services: Services) -> Sequence[HTTPRouteHandler]:
     async def recording_proof(request: AnyRequest, session_id: FromPath[str]) -> RecordingProof:
         return await recordings.recording_proof(services, user_of(request), session_id)
 
-    @get("/v1/recordings/{session_id:str}/content", opt=_SIGNED_IN)
+    @get("/v1/recordings/{session_id:str}/content", opt=_SIGNED_IN, media_type=OCTETS)
     async def recording_content(
         request: AnyRequest, session_id: FromPath[str], purpose: FromQuery[str] = "play"
     ) -> Stream:
         chunks = await recordings.recording_content(services, user_of(request), session_id, purpose)
-        return Stream(chunks, media_type="application/octet-stream")
+        return Stream(chunks, media_type=OCTETS)
 
     return [list_recordings, get_recording, recording_proof, recording_content]
 
