@@ -13,9 +13,14 @@ from tests.support.fake_control_plane import ENTROPY, authority
 from tests.support.gateway_lab import Lab, gateway_lab
 from tests.support.ssh_keys import make_key
 
+from doorward.api.bodies.gateway_calls import SessionStarted
 from doorward.base.ids import NodeId, new_id
-from doorward.domain.certificates.ssh_profiles import node_fields
+from doorward.domain.certificates.purposes import Purpose
+from doorward.domain.certificates.ssh_profiles import LIFETIMES, node_fields
 from doorward.wire.ssh.public_key import fingerprint, parse_public_key_line, public_key_line
+
+OVER = LIFETIMES[Purpose.NODE_HOST].ceiling + timedelta(days=10)
+"""The age of a certificate whose time is over."""
 
 
 @pytest_asyncio.fixture
@@ -46,27 +51,34 @@ async def refused(lab: Lab, why: str) -> None:
     assert (result.exit_code, result.stdout) == (255, b"")
     assert f"is not the host that it should be: {why}" in result.stderr_text
     await lab.eventually(lambda: lab.control_plane.end_reason(lab.only_session()) == "protocol_error")
+    await lab.eventually(lambda: lab.control_plane.notes.get(lab.only_session()))
     assert lab.control_plane.notes[lab.only_session()][-1].type == "node.key_mismatch"
+
+
+async def started(lab: Lab) -> SessionStarted:
+    """What the gateway has told of the session's beginning."""
+    await lab.eventually(lambda: lab.only_session() in lab.control_plane.started)
+    return lab.control_plane.started[lab.only_session()]
 
 
 async def test_a_certificate_that_lives_is_what_a_node_is_known_by(lab: Lab) -> None:
     assert (await lab.ssh("true")).exit_code == 0
-    assert lab.control_plane.started[lab.only_session()].host_verified_by == "certificate"
+    assert (await started(lab)).host_verified_by == "certificate"
 
 
 async def test_an_expired_certificate_around_the_enrolled_key_leaves_the_key(lab: Lab) -> None:
-    shows(lab, age=timedelta(days=40))
+    shows(lab, age=OVER)
     assert (await lab.ssh("true")).exit_code == 0
-    assert lab.control_plane.started[lab.only_session()].host_verified_by == "key"
+    assert (await started(lab)).host_verified_by == "key"
 
 
 async def test_an_expired_certificate_around_another_key_is_refused(lab: Lab) -> None:
-    shows(lab, age=timedelta(days=40))
+    shows(lab, age=OVER)
     lab.node.enrolled_key = parse_public_key_line(make_key(lab.client.directory / "later").public_line)
     await refused(lab, "its host certificate has expired")
 
 
-@pytest.mark.parametrize("age", [timedelta(), timedelta(days=40)])
+@pytest.mark.parametrize("age", [timedelta(), OVER])
 @pytest.mark.parametrize("kind", ["another authority's", "another node's"])
 async def test_a_certificate_that_is_not_this_nodes_is_refused_expired_or_not(
     lab: Lab, kind: str, age: timedelta
@@ -90,8 +102,8 @@ async def test_a_typed_fingerprint_may_be_of_any_of_the_hosts_keys(lab: Lab, kin
     lab.node.use_host_authority = False
     lab.node.typed_fingerprint = fingerprint(parse_public_key_line(lines[kind]))
     assert (await lab.ssh("true")).exit_code == 0
-    assert lab.control_plane.started[lab.only_session()].host_verified_by == "fingerprint"
-    assert lab.control_plane.started[lab.only_session()].host_key_fingerprint == lab.node.typed_fingerprint
+    assert (await started(lab)).host_verified_by == "fingerprint"
+    assert (await started(lab)).host_key_fingerprint == lab.node.typed_fingerprint
 
 
 async def test_a_typed_fingerprint_of_none_of_the_hosts_keys_is_refused(lab: Lab) -> None:
@@ -108,6 +120,7 @@ async def test_a_node_whose_clock_is_off_is_refused_and_we_say_why(lab: Lab, min
     assert result.exit_code == 255
     assert "either its clock is wrong (compare `date` there with here) or the account" in result.stderr_text
     await lab.eventually(lambda: lab.control_plane.end_reason(lab.only_session()) == "upstream_closed")
+    await lab.eventually(lambda: lab.control_plane.notes.get(lab.only_session()))
     note = lab.control_plane.notes[lab.only_session()][-1]
     assert (note.type, note.fields["reason"]) == ("node.unreachable", "certificate refused")
 
