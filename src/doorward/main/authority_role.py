@@ -26,12 +26,17 @@ from doorward.authority.jobs.rounds import (
     write_summaries,
 )
 from doorward.authority.jobs.runner import each
+from doorward.authority.noting import note
 from doorward.authority.oidc.parts import OidcParts
 from doorward.authority.operations.oidc_refresh import CLAIMS_EACH_SECONDS, end_too_old, refresh_claims
+from doorward.authority.operations.sign_in import VERSION
 from doorward.authority.services import PublicKeys, Services
 from doorward.authority.throttle import SignInThrottle
 from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
+from doorward.base.errors import Unavailable
+from doorward.domain.audit.event import SYSTEM
+from doorward.domain.audit.events_people import AUTHORITY_STARTED
 from doorward.main.embedded_gateway import apply_names
 from doorward.main.heap import settle_heap
 from doorward.main.installation import read_installation_id
@@ -101,10 +106,20 @@ async def run(settings: Settings, layout: Layout) -> None:
     try:
         services = await open_services(settings, layout, store, signer)
         files = (settings.tls.certificate, settings.tls.key) if settings.tls is not None else None
+        await note_start(services, "postgresql" if settings.store else "sqlite")
         await _serve(settings, services, await make_contexts(services, files))
     finally:
         signer.close()
         await store.close()
+
+
+async def note_start(services: Services, engine: str) -> None:
+    """Say in the log that this process serves from now on. A store that takes nothing now is no reason not to serve."""
+    fields = {"version": VERSION, "engine": engine}
+    try:
+        await services.store.write(lambda tx: note(tx, AUTHORITY_STARTED, SYSTEM, fields))
+    except Unavailable as error:
+        _log.warning("the start could not be noted", error=error.message)
 
 
 async def _serve(settings: Settings, services: Services, contexts: TlsContexts) -> None:

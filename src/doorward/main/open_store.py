@@ -2,8 +2,11 @@
 
 from typing import Final
 
+from doorward.authority.noting import note
 from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
+from doorward.domain.audit.event import SYSTEM
+from doorward.domain.audit.events_people import STORE_MIGRATED
 from doorward.main.layout import Layout
 from doorward.main.settings import BadSettings, Settings
 from doorward.stores.sql.store import SqlStore
@@ -12,7 +15,15 @@ _SCHEMES: Final = ("postgresql://", "postgresql+asyncpg://")
 
 
 async def open_store(settings: Settings, layout: Layout) -> SqlStore:
-    """Open it, and bring its tables to this version; close it once."""
+    """Open it, bring its tables to this version, and say so in the log when that changed them; close it once."""
+    store = await _open(settings, layout)
+    if store.migrated is not None:
+        before, after = store.migrated
+        await store.write(lambda tx: note(tx, STORE_MIGRATED, SYSTEM, {"before": before, "after": after}))
+    return store
+
+
+async def _open(settings: Settings, layout: Layout) -> SqlStore:
     if not settings.store:
         from doorward.stores.sql.sqlite_store import open_sqlite
 

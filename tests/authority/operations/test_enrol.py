@@ -289,6 +289,14 @@ class TestUsers:
         assert noted.fields["sign_ins_ended"] == 1
         assert (await begin(lab, issued.code)).purpose == "reset"
 
+    async def test_factor_that_is_taken_away_is_an_event(self, lab: AuthorityLab) -> None:
+        ada = await lab.signed_in("ada", "admin", "auditor")
+        user_id, _ = await enrolled_user(lab, "bob")
+        (factor,) = await lab.read(lambda tx: tx.totp.list(user_id))
+        await reset_user(lab.services, ada.caller, "bob")
+        (event,) = await lab.events("factor.removed")
+        assert (event.fields["factor_id"], event.subjects["user"]) == (factor.id, user_id)
+
     async def test_reset_code_lives_an_hour(self, lab: AuthorityLab) -> None:
         ada = await lab.signed_in("ada", "admin")
         await enrolled_user(lab, "bob")

@@ -68,3 +68,14 @@ class TestLocksTargets:
         await lab.node("web")
         (change,) = (await lab.apply(admin, self.LOCK % (target, ""))).changes
         assert change.warnings == []
+
+
+async def test_disabling_and_enabling_a_user_are_events(lab: AuthorityLab, admin: LabSignIn) -> None:
+    user = "kind: user\nversion: v1\nmetadata: {name: bob}\nspec: {disabled: %s, traits: {team: [%s]}}\n"
+    bob = await lab.signed_in("bob")
+    for disabled, team in (("true", "a"), ("true", "b"), ("false", "b"), ("false", "c")):
+        await lab.apply(admin, user % (disabled, team))
+    (disabled_event,) = await lab.events("user.disabled")
+    (enabled_event,) = await lab.events("user.enabled")
+    assert (disabled_event.fields["sign_ins_ended"], disabled_event.fields["user_name"]) == (1, "bob")
+    assert disabled_event.subjects["user"] == enabled_event.subjects["user"] == bob.caller.user_id

@@ -15,6 +15,7 @@ from doorward.api.bodies.resources import Applied, Apply, Change, ResourceView, 
 from doorward.authority.callers import UserCaller
 from doorward.authority.changes import check_change, check_removal, lock_warnings
 from doorward.authority.endings import Ending, cut_node, end_sign_ins, redecide
+from doorward.authority.factor_removal import remove_factors
 from doorward.authority.giving import check_administrator_left
 from doorward.authority.noting import note
 from doorward.authority.policy import PolicyView
@@ -26,6 +27,7 @@ from doorward.base.errors import Conflict, Invalid, Missing
 from doorward.base.ids import NodeId, PersonId, UserId, new_id
 from doorward.domain.access.lint import lint
 from doorward.domain.audit.event import Actor, Subjects
+from doorward.domain.audit.events_people import USER_DISABLED, USER_ENABLED
 from doorward.domain.audit.events_policy import (
     LOCK_CREATED,
     LOCK_DELETED,
@@ -134,15 +136,29 @@ def store_documents(
     check_administrator_left(after, tx.now, documents)
     actor = Actor.user(caller.user_id)
     for one in documents:
-        if one.kind == "user" and one.value.disabled:
-            stored, _ = after.users[after.user_names[one.name]]
-            live = tx.sign_ins.live_of(UserId(stored.id), tx.now)
-            end_sign_ins(ending, live, SignInEnd.USER_DISABLED, actor, stored.name)
+        if one.kind == "user":
+            _note_disabling(ending, before, after, actor, one)
     changes = [_warned(change, one, after, caller) for change, one in zip(changes, documents, strict=True)]
     _cut_moved(ending, before, after, actor)
     if any(change.action != "unchanged" for change in changes):
         redecide(ending, after, actor)
     return changes
+
+
+def _note_disabling(ending: Ending, before: PolicyView, after: PolicyView, actor: Actor, one: Declared) -> None:
+    """Say that a user was disabled, and end what is live; or that one may come in again."""
+    stored, user = after.users[after.user_names[one.name]]
+    earlier = before.users.get(stored.id)
+    was_disabled = earlier is not None and earlier[1].disabled
+    subjects = Subjects(resource=stored.id, user=stored.id)
+    if user.disabled:
+        live = ending.tx.sign_ins.live_of(UserId(stored.id), ending.tx.now)
+        ended = end_sign_ins(ending, live, SignInEnd.USER_DISABLED, actor, stored.name)
+        if not was_disabled:
+            fields = {"sign_ins_ended": ended, "user_name": stored.name}
+            note(ending.tx, USER_DISABLED, actor, fields, subjects)
+    elif was_disabled:
+        note(ending.tx, USER_ENABLED, actor, {"user_name": stored.name}, subjects)
 
 
 def _check_revisions(tx: Transaction, documents: Sequence[Declared], *, overwrite: bool) -> None:
@@ -272,7 +288,7 @@ async def delete_resource(services: Services, caller: UserCaller, kind: str, nam
             live = tx.sign_ins.live_of(UserId(stored.id), tx.now)
             end_sign_ins(ending, live, SignInEnd.USER_DISABLED, actor, stored.name)
             tx.passwords.delete(UserId(stored.id))
-            tx.totp.delete_all(UserId(stored.id))
+            remove_factors(tx, UserId(stored.id), actor)
             tx.invitations.revoke_all(UserId(stored.id), tx.now)
         if not tx.resources.delete(kind, stored.id, expected_revision=stored.revision):
             raise StaleRevision(f"removing {kind}/{name}: somebody changed it just now")

@@ -11,6 +11,7 @@ from typing import Final
 from doorward.api.bodies.administration import AddUser, IssuedCode
 from doorward.authority.callers import UserCaller
 from doorward.authority.endings import Ending, end_sign_ins
+from doorward.authority.factor_removal import remove_factors
 from doorward.authority.giving import check_gives
 from doorward.authority.noting import note
 from doorward.authority.operations.resources import store_documents
@@ -119,7 +120,7 @@ async def reset_user(services: Services, caller: UserCaller, name: str) -> Issue
         live = tx.sign_ins.live_of(user_id, tx.now)
         ended = end_sign_ins(ending, live, SignInEnd.USER_RESET, actor, stored.name)
         tx.passwords.delete(user_id)
-        removed = tx.totp.delete_all(user_id)
+        removed = remove_factors(tx, user_id, actor)
         tx.failures.clear(user_id)
         tx.recent_factors.forget(user_id)
         new = draw_code(services.entropy, InvitationPurpose.RESET, RESET_LIFETIME)

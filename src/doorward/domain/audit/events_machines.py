@@ -114,14 +114,6 @@ TOKEN_ISSUED: Final = event_type(
 TOKEN_REDEEMED: Final = event_type(
     "DW3202", "token.redeemed", "a one-time token was spent", public("kind", "name", "bound_key"), sensitive("source")
 )
-TOKEN_REFUSED: Final = event_type(
-    "DW3203",
-    "token.refused",
-    "a spent, expired or misused one-time token was shown",
-    public("kind", "reason"),
-    sensitive("source"),
-)
-TOKEN_EXPIRED: Final = event_type("DW3204", "token.expired", "a one-time token lapsed unused", public("kind", "name"))
 CERTIFICATE_SIGNED: Final = event_type(
     "DW4001",
     "certificate.signed",
@@ -130,13 +122,6 @@ CERTIFICATE_SIGNED: Final = event_type(
     public("key_id", "key_fingerprint", "ca_fingerprint"),
     sensitive("principals", shape=Shape.LIST),  # they hold accounts, which are called like people
     public("since_micros", "until_micros", shape=Shape.INTEGER),
-)
-FACE_MINTED_SUMMARY: Final = event_type(
-    "DW4002",
-    "face.minted_summary",
-    "host certificates that a gateway was given within a minute",
-    public("minted", "refused", shape=Shape.INTEGER),
-    public("names_sample", shape=Shape.LIST),
 )
 AUTHORITY_KEY_ROTATED: Final = event_type(
     "DW4101", "authority_key.rotated", "a certificate authority's key moved on", public("kind", "step", "fingerprint")
@@ -159,9 +144,6 @@ MACHINE_EVENTS: Final[tuple[EventType, ...]] = (
     GATEWAY_SLOWED,
     TOKEN_ISSUED,
     TOKEN_REDEEMED,
-    TOKEN_REFUSED,
-    TOKEN_EXPIRED,
     CERTIFICATE_SIGNED,
-    FACE_MINTED_SUMMARY,
     AUTHORITY_KEY_ROTATED,
 )

@@ -111,16 +111,6 @@ FACTOR_FAILED: Final = event_type(
     public("failures", shape=Shape.INTEGER),
     sensitive("source"),
 )
-FACTOR_LOCKED: Final = event_type(
-    "DW1304",
-    "factor.locked",
-    "a user's factor is refused until some time",
-    public("factor"),
-    public("failures", "until_micros", shape=Shape.INTEGER),
-)
-PASSWORD_CHANGED: Final = event_type(
-    "DW1305", "password.changed", "a user's password was replaced", sensitive("source")
-)
 MFA_VERIFIED: Final = event_type(
     "DW1306",
     "mfa.verified",
@@ -148,7 +138,5 @@ PEOPLE_EVENTS: Final[tuple[EventType, ...]] = (
     FACTOR_ENROLLED,
     FACTOR_REMOVED,
     FACTOR_FAILED,
-    FACTOR_LOCKED,
-    PASSWORD_CHANGED,
     MFA_VERIFIED,
 )

@@ -73,13 +73,6 @@ AUDIT_ERASED: Final = event_type(
     "the values about one person were removed from the log; the hashes stay",
     public("entries", shape=Shape.INTEGER, required=True),
 )
-CHECKPOINT_SIGNED: Final = event_type(
-    "DW7004",
-    "checkpoint.signed",
-    "the log's size and root were signed",
-    public("size", shape=Shape.INTEGER, required=True),
-    public("root", required=True),
-)
 
 POLICY_EVENTS: Final[tuple[EventType, ...]] = (
     RESOURCE_CREATED,
@@ -91,5 +84,4 @@ POLICY_EVENTS: Final[tuple[EventType, ...]] = (
     AUDIT_SEARCHED,
     AUDIT_VERIFIED,
     AUDIT_ERASED,
-    CHECKPOINT_SIGNED,
 )

@@ -30,6 +30,11 @@ def take_lock(connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_KEY})")
 
 
+def newer(before: str | None, after: str) -> tuple[str, str] | None:
+    """What `migrate` did to tables that were there already; None for nothing."""
+    return None if before is None or before == after else (before, after)
+
+
 def migrate(connection: Connection) -> tuple[str | None, str]:
     """Run what is missing, in the caller's transaction; the revisions before and after.
 

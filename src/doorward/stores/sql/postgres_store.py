@@ -23,7 +23,7 @@ from doorward.stores.sql.faults import DRIVER_ERRORS, StoreBusy, is_retried, mea
 from doorward.stores.sql.greenlet_lock import GreenletLock
 from doorward.stores.sql.log_append import NoEvents, StagedEvents
 from doorward.stores.sql.log_verify import verify_log
-from doorward.stores.sql.migrate import migrate, take_lock
+from doorward.stores.sql.migrate import migrate, newer, take_lock
 from doorward.stores.sql.postgres_sequencer import Sequencer
 from doorward.stores.sql.store import SqlStore
 from doorward.stores.sql.tables_log import log_pending
@@ -183,11 +183,13 @@ async def open_postgres(url: str, clock: Clock, entropy: Entropy, *, database_ti
     )
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(_migrate)
+            migrated = await connection.run_sync(_migrate)
     except (*DRIVER_ERRORS, TimeoutError) as error:
         await engine.dispose()
         raise meaning(error) from error
-    return PostgresStore(driver_url, engine, clock, entropy, database_time=database_time)
+    store = PostgresStore(driver_url, engine, clock, entropy, database_time=database_time)
+    store.migrated = migrated
+    return store
 
 
 def _report(name: str, error: BaseException) -> None:
@@ -202,9 +204,9 @@ _SERVER_SETTINGS: Final = {
 }
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection) -> tuple[str, str] | None:
     take_lock(connection)
-    migrate(connection)
+    return newer(*migrate(connection))
 
 
 async def _verify(url: str, checkpoints: Mapping[int, bytes] | None) -> VerifyReport:

@@ -19,7 +19,7 @@ from doorward.base.entropy import Entropy
 from doorward.domain.audit.log import VerifyReport
 from doorward.stores.sql.faults import DRIVER_ERRORS, meaning
 from doorward.stores.sql.log_verify import verify_log
-from doorward.stores.sql.migrate import migrate
+from doorward.stores.sql.migrate import migrate, newer
 from doorward.stores.sql.sqlite_files import prepare_file, reading_engine, writing_engine
 from doorward.stores.sql.sqlite_readers import SqliteReaders
 from doorward.stores.sql.sqlite_writer import SqliteWriter
@@ -89,11 +89,13 @@ def _open(path: Path, clock: Clock, entropy: Entropy) -> SqliteStore:
         prepare_file(path)
         writing = writing_engine(path)
         with writing.connect() as connection, connection.begin():
-            migrate(connection)
+            migrated = newer(*migrate(connection))
     except DRIVER_ERRORS as error:
         raise meaning(error) from error
     reading = reading_engine(path)
     turn = threading.Lock()  # units of work run in threads here
     writer = SqliteWriter(writing, clock, entropy, turn)
     writer.start()
-    return SqliteStore(path, reading, writer, SqliteReaders(reading, clock, turn))
+    store = SqliteStore(path, reading, writer, SqliteReaders(reading, clock, turn))
+    store.migrated = migrated
+    return store

@@ -19,6 +19,9 @@ T = TypeVar("T")
 class SqlStore(ABC):
     """`Store` of `authority.ports`, and the log's functions. Close it once."""
 
+    migrated: tuple[str, str] | None = None
+    """The revisions of the tables before and after, when opening brought tables that were there to newer ones."""
+
     @abstractmethod
     async def read(self, work: Callable[[SqlTransaction], T]) -> T:
         """Run `work` on a snapshot; writing in it is an error."""
