@@ -23,7 +23,7 @@ from doorward.cli.client_keys import ClientKeys
 from doorward.cli.keep import Keep
 from doorward.cli.profile import PORT_DEFAULT, Profile, save_profile
 from doorward.cli.ssh_start import DOOR_FILE, Door, door_text
-from doorward.domain.certificates.principals import checked_host_name, sign_in_key_id, user_principal
+from doorward.domain.certificates.principals import checked_host_name, sign_in_of, user_principal
 from doorward.domain.certificates.x509_check import spki_pin
 from doorward.domain.certificates.x509_names import X509Kind, identity_of
 from doorward.wire.errors import RemoteProtocolError
@@ -159,10 +159,10 @@ def _check_ssh(signed_in: SignedIn, keys: ClientKeys) -> None:
     expected = (
         CertificateType.USER,
         (user_principal(UserId(signed_in.user_id)),),
-        sign_in_key_id(SignInId(signed_in.sign_in_id)),
+        SignInId(signed_in.sign_in_id),
         parse_public_key_line(keys.ssh_public_line),
     )
-    if (fields.type, fields.principals, fields.key_id, fields.public_key) != expected:
+    if (fields.type, fields.principals, sign_in_of(fields.key_id), fields.public_key) != expected:
         raise BadAnswer("reading the sign-in: its SSH certificate is for somebody else, or for another key")
 
 

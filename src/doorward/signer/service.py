@@ -160,6 +160,7 @@ class SigningService:
                     serial=serial,
                     now=now,
                     lifetime=_lifetime(request.lifetime_seconds),
+                    typed_code=request.typed_code,
                 )
                 return self._signed(Purpose.USER_SSH, fields)
             case messages.SignFaceHost():
@@ -204,6 +205,7 @@ class SigningService:
                     serial=serial,
                     now=now,
                     lifetime=lifetime,
+                    typed_code=request.typed_code,
                 )
             case messages.IssueGatewayX509():
                 kind = X509Kind.GATEWAY

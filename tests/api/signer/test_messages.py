@@ -74,11 +74,11 @@ def test_there_is_no_request_to_sign_bytes() -> None:
     assert fields == {
         "PublicKeys": set(),
         "Status": set(),
-        "SignUserSsh": {"user_id", "sign_in_id"},
+        "SignUserSsh": {"user_id", "sign_in_id", "typed_code"},
         "SignSessionSsh": {"session_id", "node_id", "login", "extensions", "force_command", "source_addresses"},
         "SignFaceHost": {"gateway_id", "name"},
         "SignNodeHost": {"node_id"},
-        "IssueUserX509": {"user_id", "sign_in_id"},
+        "IssueUserX509": {"user_id", "sign_in_id", "typed_code"},
         "IssueGatewayX509": {"gateway_id"},
         "IssueAuthorityX509": {"names"},
         "SignCheckpoint": {"origin", "size", "root"},

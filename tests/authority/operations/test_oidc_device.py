@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from cryptography.x509 import load_pem_x509_certificate
 from tests.support.authority_lab import PEER
 from tests.support.oidc_lab import CONNECTOR, SECRET_NAME, OidcLab, open_oidc_lab
 from tests.support.oidc_provider.browser import Browser
@@ -13,7 +14,11 @@ from doorward.authority.operations.oidc_complete import complete
 from doorward.authority.operations.oidc_device import DeviceFlowOff, begin_device, poll_device
 from doorward.authority.operations.oidc_flows import FlowRefused
 from doorward.cli.client_keys import new_client_keys
+from doorward.domain.certificates.principals import is_typed
+from doorward.domain.certificates.x509_names import identity_of
 from doorward.domain.identity.oidc_flow import OidcFlow
+from doorward.wire.ssh.certificate import parse_certificate
+from doorward.wire.ssh.public_key import parse_public_key_line
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +77,11 @@ async def test_a_typed_code_signs_in_and_the_sign_in_says_by_which_way(lab: Oidc
     assert signed_in is not None
     row = await lab.row(signed_in)
     assert (signed_in.user_name, row.method, row.client) == ("bob", "oidc+device", "server")
-    assert (await lab.lab.events("user.signed_in"))[0].fields["method"] == "oidc+device"
+    (event,) = await lab.lab.events("user.signed_in")
+    assert event.fields["method"] == "oidc+device"
+    assert is_typed(event.fields["ssh_key_id"])
+    assert is_typed(parse_certificate(parse_public_key_line(signed_in.ssh_certificate)).fields.key_id)
+    assert identity_of(load_pem_x509_certificate(signed_in.x509_chain_pem.encode())).typed_code
     lab.lab.advance(seconds=begun.interval_seconds)
     with pytest.raises(FlowRefused):  # once
         await polled_in(lab, begun)

@@ -29,6 +29,16 @@ def test_ids_are_read_back_from_names() -> None:
     assert principals.gateway_of(f"dw:face:{ID}") == ID
 
 
+def test_sign_in_on_a_typed_code_is_marked_and_read_back() -> None:
+    marked = principals.sign_in_key_id(SignInId(ID), typed_code=True)
+    assert marked == f"dw:sign-in:{ID}:typed-code"
+    assert (principals.sign_in_of(marked), principals.is_typed(marked)) == (ID, True)
+    assert not principals.is_typed(principals.sign_in_key_id(SignInId(ID)))
+    for wrong in (f"{marked}:typed-code", f"dw:sign-in:{ID}:typed", f"dw:sign-in:{ID}:", "dw:sign-in::typed-code"):
+        assert principals.sign_in_of(wrong) is None
+        assert not principals.is_typed(wrong)
+
+
 @given(st.text(max_size=40))
 def test_other_text_names_nobody(text: str) -> None:
     assert principals.user_of(text) is None

@@ -43,6 +43,9 @@ def test_uris_have_their_shape_and_read_back() -> None:
         f"doorward://{INST}/user/{U}/sign-in/",
         f"doorward://{INST}/user/{U}/sign-in/{S}/",
         f"doorward://{INST}/user/{U}/sign-in/{S}?x",
+        f"doorward://{INST}/user/{U}/sign-in/{S}/typed",
+        f"doorward://{INST}/user/{U}/sign-in/{S}/typed-code/",
+        f"doorward://{INST}/user/{U}/sign-in//typed-code",
         f"doorward://{INST}/gateway/{G}/user/{U}",
         f"doorward://{INST}/gateway/",
         f"doorward://{INST}/authority/",
@@ -71,3 +74,10 @@ def test_no_uri_is_made_of_what_is_no_id(text: str) -> None:
         user_uri(InstallationId(INST), UserId(text), SignInId(S))
     with pytest.raises(Invalid):
         gateway_uri(InstallationId(INST), GatewayId(text))
+
+
+def test_sign_in_on_a_typed_code_is_marked_and_read_back() -> None:
+    uri = user_uri(InstallationId(INST), UserId(U), SignInId(S), typed_code=True)
+    assert uri == f"doorward://{INST}/user/{U}/sign-in/{S}/typed-code"
+    assert parse_identity_uri(uri).typed_code
+    assert not parse_identity_uri(user_uri(InstallationId(INST), UserId(U), SignInId(S))).typed_code

@@ -60,10 +60,16 @@ class SignerClient:
         return await self._ask(messages.Status(), messages.SignerStatus)
 
     async def sign_user_ssh(
-        self, *, user_id: UserId, sign_in_id: SignInId, public_key: bytes, lifetime: timedelta | None = None
+        self,
+        *,
+        user_id: UserId,
+        sign_in_id: SignInId,
+        public_key: bytes,
+        lifetime: timedelta | None = None,
+        typed_code: bool = False,
     ) -> messages.SignedSsh:
         """A user certificate; `public_key` is an SSH blob. Usually 8 hours, at most 24."""
-        request = messages.SignUserSsh(user_id, sign_in_id, public_key, _seconds(lifetime))
+        request = messages.SignUserSsh(user_id, sign_in_id, public_key, _seconds(lifetime), typed_code)
         return await self._ask(request, messages.SignedSsh)
 
     async def sign_session_ssh(
@@ -94,10 +100,16 @@ class SignerClient:
         return await self._ask(messages.SignNodeHost(node_id, public_key, _seconds(lifetime)), messages.SignedSsh)
 
     async def issue_user_x509(
-        self, *, user_id: UserId, sign_in_id: SignInId, public_key: bytes, lifetime: timedelta | None = None
+        self,
+        *,
+        user_id: UserId,
+        sign_in_id: SignInId,
+        public_key: bytes,
+        lifetime: timedelta | None = None,
+        typed_code: bool = False,
     ) -> messages.IssuedX509:
         """A user's TLS certificate; `public_key` is DER SubjectPublicKeyInfo. Usually 8 hours, at most 24."""
-        request = messages.IssueUserX509(user_id, sign_in_id, public_key, _seconds(lifetime))
+        request = messages.IssueUserX509(user_id, sign_in_id, public_key, _seconds(lifetime), typed_code)
         return await self._ask(request, messages.IssuedX509)
 
     async def issue_gateway_x509(

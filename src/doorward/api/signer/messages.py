@@ -41,6 +41,7 @@ class SignUserSsh(_Message, frozen=True, tag="user-ssh"):
     sign_in_id: Id
     public_key: Blob
     lifetime_seconds: Seconds | None = None
+    typed_code: bool = False
 
 
 class SignSessionSsh(_Message, frozen=True, tag="session-ssh"):
@@ -78,6 +79,7 @@ class IssueUserX509(_Message, frozen=True, tag="user-x509"):
     sign_in_id: Id
     public_key: Blob
     lifetime_seconds: Seconds | None = None
+    typed_code: bool = False
 
 
 class IssueGatewayX509(_Message, frozen=True, tag="gateway-x509"):

@@ -26,6 +26,7 @@ from doorward.domain.audit.events_people import USER_SIGNED_IN
 from doorward.domain.certificates.x509_check import to_pem
 from doorward.domain.certificates.x509_issue import public_key_of_csr
 from doorward.domain.identity.oidc_claims import Claimed
+from doorward.domain.identity.oidc_sign_in import METHOD_DEVICE
 from doorward.domain.identity.sign_in import SignIn
 from doorward.wire.ssh.public_key import parse_public_key_line, public_key_line
 
@@ -71,11 +72,12 @@ async def issue(
     services.clock_guard.check()
     user_id = UserId(proven.user.id)
     identity = SignInId(new_id(services.entropy))
+    typed = proven.method == METHOD_DEVICE
     ssh = await services.signer.sign_user_ssh(
-        user_id=user_id, sign_in_id=identity, public_key=keys.ssh, lifetime=proven.length
+        user_id=user_id, sign_in_id=identity, public_key=keys.ssh, lifetime=proven.length, typed_code=typed
     )
     tls = await services.signer.issue_user_x509(
-        user_id=user_id, sign_in_id=identity, public_key=keys.x509, lifetime=proven.length
+        user_id=user_id, sign_in_id=identity, public_key=keys.x509, lifetime=proven.length, typed_code=typed
     )
 
     def work(tx: Transaction) -> tuple[datetime, list[GatewayNames]]:

@@ -18,6 +18,7 @@ _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _USER: Final = "dwu:"
 _NODE: Final = "dwn:"
+_TYPED: Final = ":typed-code"
 _SIGN_IN: Final = "dw:sign-in:"
 _FACE: Final = "dw:face:"
 
@@ -37,9 +38,9 @@ def session_principal(node_id: NodeId, login: str) -> str:
     return f"dw:{checked_id(node_id)}:{checked_login(login)}"
 
 
-def sign_in_key_id(sign_in_id: SignInId) -> str:
-    """The key id of a user certificate."""
-    return _SIGN_IN + checked_id(sign_in_id)
+def sign_in_key_id(sign_in_id: SignInId, *, typed_code: bool = False) -> str:
+    """The key id of a user certificate; marked when the sign-in stands on a code typed on another machine."""
+    return _SIGN_IN + checked_id(sign_in_id) + (_TYPED if typed_code else "")
 
 
 def session_key_id(session_id: SessionId) -> str:
@@ -64,8 +65,13 @@ def user_of(principal: str) -> UserId | None:
 
 def sign_in_of(key_id: str) -> SignInId | None:
     """The sign-in id in a user certificate's key id, None for any other text."""
-    rest = key_id[len(_SIGN_IN) :]
+    rest = key_id[len(_SIGN_IN) :].removesuffix(_TYPED)
     return SignInId(rest) if key_id.startswith(_SIGN_IN) and is_id(rest) else None
+
+
+def is_typed(key_id: str) -> bool:
+    """Whether a user certificate's key id says that the sign-in stands on a typed code."""
+    return sign_in_of(key_id) is not None and key_id.endswith(_TYPED)
 
 
 def gateway_of(key_id: str) -> GatewayId | None:

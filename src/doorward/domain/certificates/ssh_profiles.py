@@ -66,12 +66,13 @@ def user_fields(
     serial: int,
     now: datetime,
     lifetime: timedelta | None = None,
+    typed_code: bool = False,
 ) -> CertificateFields:
-    """Who a user is, for one sign-in."""
+    """Who a user is, for one sign-in; `typed_code` marks one that somebody let in from another machine."""
     _checked_key(public_key)
     return _fields(
         Purpose.USER_SSH,
-        key_id=principals.sign_in_key_id(sign_in_id),
+        key_id=principals.sign_in_key_id(sign_in_id, typed_code=typed_code),
         principal=principals.user_principal(user_id),
         public_key=public_key,
         serial=serial,

@@ -98,10 +98,14 @@ def issue_user(
     serial: int,
     now: datetime,
     lifetime: timedelta | None = None,
+    typed_code: bool = False,
 ) -> x509.Certificate:
-    """Who a user is, for one sign-in; `public_key` as DER SubjectPublicKeyInfo, Ed25519 or P-256."""
+    """Who a user is, for one sign-in, marked when that stands on a typed code.
+
+    `public_key` as DER SubjectPublicKeyInfo, Ed25519 or P-256.
+    """
     names: list[x509.GeneralName] = [
-        x509.UniformResourceIdentifier(user_uri(installation_id, user_id, sign_in_id)),
+        x509.UniformResourceIdentifier(user_uri(installation_id, user_id, sign_in_id, typed_code=typed_code)),
     ]
     return _issue_leaf(
         issuer,

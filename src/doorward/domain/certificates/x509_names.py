@@ -1,8 +1,8 @@
 """Whom an X.509 certificate speaks for: one SAN URI under the installation's id.
 
-`doorward://<installation>/user/<user id>/sign-in/<sign-in id>`, `doorward://<installation>/gateway/<gateway id>`, and
-`doorward://<installation>/authority` for the authority's own servers. Reading a name proves nothing: `x509_check`
-verifies who issued it first.
+`doorward://<installation>/user/<user id>/sign-in/<sign-in id>` (followed by `/typed-code` when the sign-in stands on
+one), `doorward://<installation>/gateway/<gateway id>`, and `doorward://<installation>/authority` for the authority's
+own servers. Reading a name proves nothing: `x509_check` verifies who issued it first.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from doorward.domain.certificates.purposes import Purpose
 from doorward.domain.certificates.refusals import CertificateRefused, WrongPrincipals
 
 _SCHEME: Final = "doorward://"
+_TYPED: Final = "typed-code"
 
 
 class X509Kind(StrEnum):
@@ -41,11 +42,15 @@ class X509Identity:
     installation_id: InstallationId
     id: str
     sign_in_id: SignInId | None = None
+    typed_code: bool = False
 
 
-def user_uri(installation_id: InstallationId, user_id: UserId, sign_in_id: SignInId) -> str:
-    """A user within one sign-in."""
-    return f"{_SCHEME}{checked_id(installation_id)}/user/{checked_id(user_id)}/sign-in/{checked_id(sign_in_id)}"
+def user_uri(
+    installation_id: InstallationId, user_id: UserId, sign_in_id: SignInId, *, typed_code: bool = False
+) -> str:
+    """A user within one sign-in; marked when that stands on a code typed on another machine."""
+    uri = f"{_SCHEME}{checked_id(installation_id)}/user/{checked_id(user_id)}/sign-in/{checked_id(sign_in_id)}"
+    return f"{uri}/{_TYPED}" if typed_code else uri
 
 
 def gateway_uri(installation_id: InstallationId, gateway_id: GatewayId) -> str:
@@ -66,6 +71,10 @@ def parse_identity_uri(uri: str) -> X509Identity:
         match words[1:]:
             case ["user", user_id, "sign-in", sign_in_id] if is_id(user_id) and is_id(sign_in_id):
                 return X509Identity(X509Kind.USER, installation_id, user_id, SignInId(sign_in_id))
+            case ["user", user_id, "sign-in", sign_in_id, mark] if (
+                is_id(user_id) and is_id(sign_in_id) and mark == _TYPED
+            ):
+                return X509Identity(X509Kind.USER, installation_id, user_id, SignInId(sign_in_id), typed_code=True)
             case ["gateway", gateway_id] if is_id(gateway_id):
                 return X509Identity(X509Kind.GATEWAY, installation_id, gateway_id)
             case ["authority"]:
