@@ -53,22 +53,22 @@ def wrong_code(who: Person) -> str:
 
 
 def test_right_code_opens_and_wrong_ones_are_told(house: House) -> None:
-    fay = person(house, "fay")
-    with asking(house, fay) as terminal:
+    felix = person(house, "felix")
+    with asking(house, felix) as terminal:
         assert NEEDED in terminal.read_until(PROMPT)
-        answer(terminal, next_code(fay))
+        answer(terminal, next_code(felix))
         assert terminal.wait() == 0
         assert DONE in terminal.screen
-    with asking(house, fay) as terminal:
-        answer(terminal, wrong_code(fay))
+    with asking(house, felix) as terminal:
+        answer(terminal, wrong_code(felix))
         assert WRONG in terminal.read_until(PROMPT)
-        answer(terminal, next_code(fay))
+        answer(terminal, next_code(felix))
         assert terminal.wait() == 0
         assert DONE in terminal.screen
-    assert len(house.sessions(fay)) == 2
-    verified = house.events("--person", "fay", "--type", "mfa.verified")
+    assert len(house.sessions(felix)) == 2
+    verified = house.events("--person", "felix", "--type", "mfa.verified")
     assert [one["fields"]["purpose"] for one in verified] == ["session", "session"]
-    assert len(house.events("--person", "fay", "--type", "factor.failed")) == 1
+    assert len(house.events("--person", "felix", "--type", "factor.failed")) == 1
 
 
 def test_a_used_code_is_told_apart_and_opens_nothing(house: House) -> None:

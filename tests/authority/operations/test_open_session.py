@@ -1,7 +1,6 @@
 """Opening a session on an honest proof: what is answered, what is stored, what is logged, and when it is refused."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,14 +11,12 @@ from tests.support.proofs import SignedRequest, asking, new_session_key, open_as
 from doorward.api.bodies.gateway_calls import OpenSession
 from doorward.authority.operations import open_session
 from doorward.authority.operations.admission import SessionRefused
-from doorward.authority.operations.open_session import extensions_of
 from doorward.authority.operations.threshold import NodeUnverified, PasskeyRequired, SourcePinned, TooManySessions
 from doorward.base.errors import DoorwardError, Refused
 from doorward.base.ids import SessionId
 from doorward.domain.access.obligations import Obligations
 from doorward.domain.certificates.principals import node_principal, session_principal
 from doorward.domain.identity.sign_in import SignInEnd
-from doorward.domain.recording.levels import RecordingLevel
 from doorward.domain.sessions.states import EndReason, SessionState
 from doorward.wire.ssh.certificate import parse_certificate
 
@@ -240,27 +237,6 @@ async def test_what_no_code_can_make_good_is_said_before_a_code_is_asked_for(lab
     elsewhere = asking(lab, bob, WHERE, source="198.51.100.9")
     assert (await refusal(lab, elsewhere)).code == "source_pinned"
     assert (await refusal(lab, asking(lab, bob, WHERE))).code == "factor_required"
-
-
-@pytest.mark.parametrize(
-    ("obligations", "given"),
-    [
-        (Obligations(), ("permit-pty",)),
-        (Obligations(permit_shell=False), ("permit-pty",)),
-        (Obligations(permit_shell=False, permit_exec=False), ()),
-        (Obligations(port_forwarding_local=True), ("permit-pty", "permit-port-forwarding")),
-        (Obligations(port_forwarding_remote=True), ("permit-pty", "permit-port-forwarding")),
-        (Obligations(forward_agent=True), ("permit-pty", "permit-agent-forwarding")),
-    ],
-)
-def test_certificate_carries_what_the_plan_permits(obligations: Obligations, given: tuple[str, ...]) -> None:
-    assert extensions_of(obligations) == given
-
-
-def test_certificate_of_a_strictly_recorded_session_permits_no_forwarding() -> None:
-    wide = Obligations(port_forwarding_local=True, port_forwarding_remote=True, forward_agent=True)
-    assert extensions_of(replace(wide, recording=RecordingLevel.OUTPUT_INPUT))[1:] != ()
-    assert extensions_of(replace(wide, recording=RecordingLevel.STRICT)) == ("permit-pty",)
 
 
 async def test_retry_with_the_same_key_gets_the_same_session(lab: AuthorityLab) -> None:

@@ -87,13 +87,17 @@ class Pump:
     def dismiss(self, line: str) -> None:
         """End it for the user's client, now, after a last line."""
         self.stop()
-        self.tell(line)
+        self._show(line)  # however much waits before it: it is the last, and says why
         self.user.write_eof()
         self.user.close()
 
     def tell(self, line: str) -> None:
         """A line to the user, on stderr: ours, or of somebody else's words, which a terminal must not act on."""
-        if line and self.user.buffered_bytes <= LINE_BEHIND_BYTES_MAX:
+        if self.user.buffered_bytes <= LINE_BEHIND_BYTES_MAX:
+            self._show(line)
+
+    def _show(self, line: str) -> None:
+        if line:
             shown = for_terminal(line) + ("\r\n" if self.has_terminal else "\n")
             self.user.write(shown.encode(), STDERR)
 
