@@ -33,8 +33,8 @@ class Installation:
     first_code: str = ""
 
     @classmethod
-    def create(cls, folder: Path, administrator: str = "admin", store: str = "") -> Self:
-        """Run `doorward init`; on SQLite unless a PostgreSQL database is named."""
+    def create(cls, folder: Path, administrator: str = "admin", store: str = "", users: str = "") -> Self:
+        """Run `doorward init`; on SQLite unless PostgreSQL is named, as one user unless each role has its own."""
         made = cls(folder)
         words = ["init", "--data", str(made.data), "--admin", administrator]
         for name in made.names:
@@ -42,6 +42,7 @@ class Installation:
         words += ["--listen", f"127.0.0.1:{made.port}", "--authority-listen", f"127.0.0.1:{made.authority_port}"]
         words += ["--metrics-listen", f"127.0.0.1:{made.metrics_port}"]
         words += ["--store", store] if store else []
+        words += ["--users", users] if users else []
         done = subprocess.run(
             [*DOORWARD, *words], env=made.env(), capture_output=True, text=True, timeout=60, check=False
         )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doorward.main.role_users import RoleUsers
 from doorward.main.settings import (
     Address,
     BadSettings,
@@ -138,9 +139,14 @@ def test_any_values_are_read_or_refused(values: dict[str, object]) -> None:
     host=st.sampled_from(["127.0.0.1", "::1", "gw.example"]),
     store=st.sampled_from(["", "postgresql://u:p@h:1/d"]),
     kek=st.sampled_from(["", "env:KEK", "file:/etc/kek"]),
+    users=st.sampled_from([None, RoleUsers("dws", "dwa", "dwg")]),
 )
-def test_what_is_written_is_read_back(names: list[str], port: int, host: str, store: str, kek: str) -> None:
-    settings = Settings(names=tuple(names), listen=Address(host, port), store=store, key_encryption_key=kek)
+def test_what_is_written_is_read_back(
+    names: list[str], port: int, host: str, store: str, kek: str, users: RoleUsers | None
+) -> None:
+    settings = Settings(
+        names=tuple(names), listen=Address(host, port), store=store, key_encryption_key=kek, users=users
+    )
     assert parsed(dump_settings(settings)) == settings
 
 

@@ -67,6 +67,13 @@ async def test_socket_is_reached_by_its_user_alone(path: Path) -> None:
         assert await works(path)
 
 
+async def test_socket_is_open_to_its_group_where_another_user_is_allowed_and_to_nobody_else(path: Path) -> None:
+    async with running_signer(path, allowed_uids={os.getuid(), os.getuid() + 1}):
+        status = await asyncio.to_thread(path.stat)
+        assert stat.S_IMODE(status.st_mode) == 0o660
+        assert await works(path)
+
+
 async def test_peer_of_another_user_is_cut_before_it_is_heard(path: Path) -> None:
     async with running_signer(path, allowed_uids={os.getuid() + 1}):
         reader, writer = await asyncio.open_unix_connection(path)

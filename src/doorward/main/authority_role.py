@@ -39,7 +39,7 @@ from doorward.domain.audit.event import SYSTEM
 from doorward.domain.audit.events_people import AUTHORITY_STARTED
 from doorward.main.embedded_gateway import apply_names
 from doorward.main.heap import settle_heap
-from doorward.main.installation import read_installation_id
+from doorward.main.installation import checked_installation_id
 from doorward.main.layout import Layout
 from doorward.main.open_store import open_store
 from doorward.main.settings import Settings
@@ -58,7 +58,7 @@ _log = structlog.get_logger("doorward.authority")
 
 async def open_services(settings: Settings, layout: Layout, store: SqlStore, signer: SignerClient) -> Services:
     """Everything that operations share; refuses to start when keys, database and id do not belong together."""
-    installation_id = read_installation_id(layout)
+    installation_id = checked_installation_id(layout, settings.users)
     await store.check_installation(installation_id)
     await store.write(lambda tx: apply_names(tx, settings.names))
     clock = SystemClock()

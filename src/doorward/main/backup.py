@@ -7,8 +7,10 @@ import shutil
 from pathlib import Path
 
 from doorward.base.errors import Conflict, Invalid
-from doorward.main.installation import read_installation_id
+from doorward.main.installation import checked_installation_id
 from doorward.main.layout import Layout, make_private_directory
+from doorward.main.role_users import check_apart
+from doorward.main.settings import Settings, load_settings
 from doorward.stores.sql.sqlite_store import backup_sqlite
 
 
@@ -26,7 +28,7 @@ class NotABackup(Invalid):
 
 def back_up(layout: Layout, to: Path) -> None:
     """Copy into the new directory `to`, 0700."""
-    read_installation_id(layout)
+    checked_installation_id(layout, load_settings(layout.config, layout.root).users)
     if not layout.database.is_file():
         raise NotABackup("backing up: the database is not a file here; use pg_dump for it, and copy the keys")
     if to.exists():
@@ -40,14 +42,18 @@ def back_up(layout: Layout, to: Path) -> None:
         shutil.copy2(source, copy)
 
 
-def restore(layout: Layout, source: Path) -> None:
-    """Copy a backup into the empty data directory."""
+def restore(layout: Layout, source: Path) -> Settings:
+    """Copy a backup into the empty data directory; its settings, which say whom the parts are to be handed to."""
     kept = Layout(source)
     if not kept.database.is_file() or not kept.installation.is_file():
         raise NotABackup(f"restoring: {source} holds no backup")
     if layout.root.exists() and any(layout.root.iterdir()):
         raise BackupExists(f"restoring: {layout.root} is not empty")
+    settings = load_settings(kept.config, layout.root)
+    if settings.users is not None:
+        check_apart(settings.users)
     make_private_directory(layout.root)
     shutil.copytree(source, layout.root, dirs_exist_ok=True)
     for directory in (layout.recordings, layout.gateway, layout.spool, layout.run):
         make_private_directory(directory)
+    return settings

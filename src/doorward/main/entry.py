@@ -9,14 +9,15 @@ import click
 
 from doorward.base.errors import DoorwardError
 from doorward.main.layout import Layout
+from doorward.main.role_users import RoleUsers, parse_users_option
 from doorward.main.settings import Settings, is_host, load_settings, parse_address
 from doorward.main.supervisor import NotReady
 
 DATA = click.option(
     "--data",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, readable=False),
     required=True,
-    help="The data directory; it belongs to the user who runs Doorward, mode 0700.",
+    help="The data directory; it belongs to the user who runs Doorward, mode 0700, or is parted by init --users.",
 )
 
 
@@ -41,6 +42,7 @@ def cli() -> None:
 @click.option("--kek", default="", help="Where the key-encryption key is: file:/path, env:NAME or credential:NAME.")
 @click.option("--store", default="", help="postgresql://USER:PASSWORD@HOST:PORT/DATABASE instead of a file in DIR.")
 @click.option("--admin", default="admin", show_default=True, help="The name of the first administrator.")
+@click.option("--users", default="", help="As root: signer=NAME,authority=NAME,gateway=NAME, a user for each role.")
 @click.option("--new-code", is_flag=True, help="Print another first code, as long as no administrator has signed up.")
 def init(  # noqa: PLR0917  (one parameter for each option)
     data: Path,
@@ -51,6 +53,7 @@ def init(  # noqa: PLR0917  (one parameter for each option)
     kek: str,
     store: str,
     admin: str,
+    users: str,
     new_code: bool,
 ) -> None:
     """Make an installation: keys, database and id together; prints the first administrator's code."""
@@ -70,16 +73,28 @@ def init(  # noqa: PLR0917  (one parameter for each option)
         metrics_listen=parse_address(metrics_listen, "--metrics-listen"),
         key_encryption_key=kek,
         store=store,
+        users=parse_users_option(users) if users else None,
     )
     made = asyncio.run(initialise(settings, layout, admin))
     host = f"{settings.names[0]}:{settings.listen.port}"
     click.echo(f"installation {made.installation_id} is in {layout.root}")
     click.echo(f"CA pin: {made.pin}")
     click.echo("start it:")
-    click.echo(f"  doorward serve --data {layout.root}")
+    for command in _start_commands(layout, settings.users):
+        click.echo(f"  {command}")
     click.echo(f"then sign up as {made.administrator}, within 30 minutes:")
     click.echo(f"  dw login https://{host} --ca-pin {made.pin} --code -")
     click.echo(f"code: {made.code}")
+
+
+def _start_commands(layout: Layout, users: RoleUsers | None) -> list[str]:
+    if users is None:
+        return [f"doorward serve --data {layout.root}"]
+    data = {"signer": layout.root, "authority": layout.root, "gateway": layout.gateway}
+    return [
+        f"runuser -u {getattr(users, role)} -- doorward serve --role {role} --data {directory}"
+        for role, directory in data.items()
+    ]
 
 
 @cli.command()
@@ -102,17 +117,24 @@ def serve(data: Path, config: Path | None, role: str | None) -> None:
         serving.run_role_here(role, layout, config)
 
 
-@cli.command(hidden=True)
+@cli.command()
 @DATA
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False))
 def identity(data: Path, config: Path | None) -> None:
-    """Make the embedded gateway's identity anew; `serve` calls it where there is none."""
-    from doorward.main.installation import read_installation_id
+    """Make the identity of the gateway beside the authority anew, after a restore or when it has run out.
+
+    `serve` does so by itself; where each role has a user, root does it while none of them runs.
+    """
+    from doorward.main.handing_over import taken_back
+    from doorward.main.installation import checked_installation_id
     from doorward.main.missing_identity import make_identity
     from doorward.main.serve import settings_of
 
     layout = Layout(data.resolve())
-    asyncio.run(make_identity(settings_of(layout, config), layout, read_installation_id(layout)))
+    settings = settings_of(layout, config)
+    installation_id = checked_installation_id(layout, settings.users)
+    with taken_back(layout, settings):
+        asyncio.run(make_identity(settings, layout, installation_id))
 
 
 @cli.command()
@@ -158,11 +180,13 @@ def restore(data: Path, source: Path) -> None:
     Whatever was open in it is closed: sessions and sign-ins are over, codes and tokens are spent.
     """
     from doorward.main.backup import restore as restore_from
+    from doorward.main.handing_over import hand_over
     from doorward.main.restored import close_what_was_open
 
     layout = Layout(data.resolve())
-    restore_from(layout, source.resolve())
+    settings = restore_from(layout, source.resolve())
     asyncio.run(close_what_was_open(layout))
+    hand_over(layout, settings)
     click.echo(f"restored to {data}; put the key-encryption key to {data}/kek (or as configured) and start it")
     click.echo("recordings, the secrets of connectors and the files of tls are not in a backup: put them back, too")
 
@@ -172,12 +196,13 @@ def restore(data: Path, source: Path) -> None:
 @click.argument("name")
 def unlock(data: Path, name: str) -> None:
     """Remove the lock NAME here on the host, when nobody may over the API; the log says that the operator did."""
-    from doorward.main.installation import read_installation_id
+    from doorward.main.installation import checked_installation_id
     from doorward.main.unlock import unlock as remove_lock
 
     layout = Layout(data.resolve())
-    read_installation_id(layout)
-    asyncio.run(remove_lock(load_settings(layout.config, layout.root), layout, name))
+    settings = load_settings(layout.config, layout.root)
+    checked_installation_id(layout, settings.users)
+    asyncio.run(remove_lock(settings, layout, name))
     click.echo(f"lock/{name} removed")
 
 

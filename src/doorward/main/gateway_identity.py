@@ -36,7 +36,8 @@ class GatewayIdentity:
 def write_identity(path: Path, identity: GatewayIdentity) -> None:
     """Write it whole, 0600, or not at all."""
     new = path.with_suffix(".new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(asdict(identity), file)
         file.flush()

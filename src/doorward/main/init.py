@@ -29,9 +29,11 @@ from doorward.domain.kinds.registry import dump, load_body
 from doorward.domain.kinds.user import User
 from doorward.main.embedded_gateway import EMBEDDED_GATEWAY, issue_identity
 from doorward.main.gateway_settings import write_settings
+from doorward.main.handing_over import hand_over
 from doorward.main.layout import Layout, make_private_directory
 from doorward.main.open_store import open_store
 from doorward.main.own_signer import own_signer
+from doorward.main.role_users import check_apart
 from doorward.main.settings import Settings, dump_settings, parse_settings
 from doorward.main.signer_role import kek_source
 from doorward.stores.keys.creation import create_keys
@@ -69,6 +71,8 @@ async def initialise(settings: Settings, layout: Layout, administrator: str) -> 
     # What could not be read back would shut every door, or keep the processes from starting.
     load_body("user", dump(User(administrator.lower(), FIRST_ROLES)))
     parse_settings(dump_settings(settings), layout.root)
+    if settings.users is not None:
+        check_apart(settings.users)
     if layout.root.exists() and any(layout.root.iterdir()):
         raise AlreadyInitialised(f"initialising {layout.root}: it is not empty")
     make_private_directory(layout.root)
@@ -104,6 +108,7 @@ async def _make(settings: Settings, layout: Layout, administrator: str) -> Initi
     finally:
         await store.close()
     layout.installation.write_text(installation_id + "\n", encoding="ascii")
+    hand_over(layout, settings)
     return Initialised(installation_id, founding.administrator, code, pin)
 
 

@@ -1,15 +1,20 @@
 """Where things lie in a data directory, and who may touch them.
 
 `keys/` belongs to the signer, `authority/` to the authority, `gateway/` to the gateway; `run/` holds the signer's
-socket. All directories are 0700. The data directory of a gateway on another host holds what is in `gateway/` here.
+socket. All directories are 0700 and one user's; `handing_over` says how it is where each role has a user of its own.
+The data directory of a gateway on another host holds what is in `gateway/` here.
 """
 
 import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from doorward.main.settings import BadSettings
+
+MEETING_MODE: Final = 0o2710
+"""Set-group-id: the socket that the signer makes there belongs to the authority's group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,27 @@ def make_private_directory(path: Path) -> None:
     """Create `path` as 0700 if it is missing; refuse one that others may enter."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     check_private(path)
+
+
+def check_root(path: Path, *, is_shared: bool) -> None:
+    """The data directory itself: ours alone; or, where each role has a user, root's, for others to pass through."""
+    if not is_shared:
+        check_private(path)
+        return
+    found = path.stat()
+    if found.st_uid not in (0, os.geteuid()):
+        raise BadSettings(f"checking {path}: it belongs to neither root nor us")
+    if stat.S_IMODE(found.st_mode) & 0o066:
+        raise BadSettings(f"checking {path}: others may list or change it; run chmod 0711 {path}")
+
+
+def check_meeting_place(path: Path, gid: int) -> None:
+    """The directory of the signer's socket where the authority has a user: ours, and for its group to pass through."""
+    found = path.stat()
+    if (found.st_uid, found.st_gid) != (os.geteuid(), gid) or stat.S_IMODE(found.st_mode) != MEETING_MODE:
+        raise BadSettings(
+            f"checking {path}: the signer's user and the authority's group are to have it, mode {MEETING_MODE:o}"
+        )
 
 
 def check_private(path: Path) -> None:

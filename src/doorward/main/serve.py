@@ -19,13 +19,13 @@ from doorward.main import logs, signer_role
 from doorward.main.descriptors import raise_descriptor_limit
 from doorward.main.embedded_gateway import is_missing
 from doorward.main.gateway_settings import write_settings
-from doorward.main.installation import read_installation_id
+from doorward.main.installation import checked_installation_id, read_installation_id
 from doorward.main.layout import Layout
+from doorward.main.role_users import BadUsers, check_runs_as
 from doorward.main.settings import Settings, load_settings
 from doorward.main.supervisor import Child, Supervisor, run_once
 from doorward.stores.keys.kek import CREDENTIALS_VARIABLE, KekEnvironment
 
-ROLES: Final = ("signer", "authority", "gateway")
 PROGRAM: Final = (sys.executable, "-m", "doorward.main.entry")
 INHERITED: Final = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV")
 
@@ -48,6 +48,7 @@ def run_role_here(role: str, layout: Layout, config: Path | None) -> None:
         gateway_role.run_here(layout.root)
         return
     settings = settings_of(layout, config)
+    check_runs_as(role, settings.users)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if role == "signer":
             runner.run(_until_signal(signer_role.run(settings, layout)))
@@ -70,8 +71,11 @@ async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
 
 async def run_all(layout: Layout, config: Path | None, on_ready: "asyncio.Event | None" = None) -> None:
     """Everything on this host."""
-    read_installation_id(layout)
+    read_installation_id(layout)  # what is missing is told before what is wrong
     settings = settings_of(layout, config)
+    if settings.users is not None:
+        raise BadUsers("serving: each role has a user of its own; run each as that user, with --role")
+    checked_installation_id(layout, None)
     write_settings(layout, settings)
     if is_missing(layout, SystemClock().now()):
         await run_once(identity_maker(settings, layout, config, os.environ))

@@ -7,7 +7,7 @@ data directory.
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from doorward.domain.kinds.positioned import InvalidDocuments, Table, to_plain
 from doorward.domain.kinds.yaml_text import parse_yaml
 from doorward.gateway.recorder.budget import RecorderLimits
 from doorward.main.recording_limits import BadLimits, parse_limits
+from doorward.main.role_users import BadUsers, RoleUsers, parse_users
 
 FILE_NAME: Final = "doorward.yaml"
 FILE_BYTES_MAX: Final = 65_536
@@ -65,6 +66,7 @@ class Settings:
     key_encryption_key: str = ""
     tls: TlsFiles | None = None
     recording: RecorderLimits = field(default_factory=RecorderLimits)
+    users: RoleUsers | None = None
 
 
 def parse_address(text: object, field: str) -> Address:
@@ -111,6 +113,13 @@ def _limits(value: object) -> RecorderLimits:
         raise BadSettings(error.message) from error
 
 
+def _users(value: object) -> RoleUsers:
+    try:
+        return parse_users(value)
+    except BadUsers as error:
+        raise BadSettings(error.message) from error
+
+
 def _text(value: object, field: str) -> str:
     if not isinstance(value, str):
         raise BadSettings(f"reading {field}: a text is expected")
@@ -138,6 +147,7 @@ def parse_settings(text: str, base: Path) -> Settings:
         "key_encryption_key": lambda value: _text(value, "key_encryption_key"),
         "tls": lambda value: _tls(value, base),
         "recording": _limits,
+        "users": _users,
     }
     unknown = sorted(str(key) for key in found if key not in readers)
     if unknown:
@@ -174,5 +184,7 @@ def dump_settings(settings: Settings) -> str:
         "metrics_listen": str(settings.metrics_listen),
         "node_suffix": settings.node_suffix,
     }
-    chosen = {"store": settings.store, "key_encryption_key": settings.key_encryption_key}
+    chosen: dict[str, object] = {"store": settings.store, "key_encryption_key": settings.key_encryption_key}
+    if settings.users is not None:
+        chosen["users"] = asdict(settings.users)
     return yaml.safe_dump({**written, **{name: value for name, value in chosen.items() if value}}, sort_keys=False)

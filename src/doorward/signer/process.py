@@ -1,4 +1,4 @@
-"""The signer as a process: hardened, listening on a socket that only its user reaches, until it is cancelled."""
+"""The signer as a process: hardened, listening on a socket that only its peers reach, until it is cancelled."""
 
 import asyncio
 import ctypes
@@ -56,13 +56,14 @@ async def run_signer(
     """Serve until cancelled. `on_ready` is called when the socket takes connections.
 
     The directory of `socket_path` exists and belongs to us. A socket that an earlier signer left is replaced; ours is
-    left behind, since by then a successor may have replaced it.
+    left behind, since by then a successor may have replaced it. Where others than our own user are allowed, they reach
+    the socket by its group, which is its directory's.
     """
     if len(os.fsencode(socket_path)) > SOCKET_PATH_BYTES_MAX:
         raise SocketPathRefused("opening the signer's socket: its path is longer than the system takes")
     service = SigningService(ring, clock=clock, entropy=entropy, rates=rates)
     connections = SignerConnections(service, allowed_uids)
-    before = os.umask(0o077)
+    before = os.umask(0o117 if set(allowed_uids) - {os.geteuid()} else 0o077)
     try:
         server = await asyncio.get_running_loop().create_unix_server(
             connections.make_protocol, str(socket_path), backlog=BACKLOG
