@@ -33,6 +33,7 @@ class UnknownRole(Placed, Invalid):
     code = "unknown_role"
 
 
+_GIVING_NOTHING: Final = frozenset({"node", "lock"})
 _GIVING_FIELDS: Final = {"role": "spec", "user": "spec.roles", "oidc_connector": "spec.groups_to_roles"}
 
 
@@ -80,6 +81,8 @@ def _given_too_much(before: PolicyView, after: PolicyView, caller: UserCaller, o
             check_user_change(before_with_roles(before, after), caller, had, one.value)
         elif one.kind == "oidc_connector":
             _check_connector(before, after, giver, one)
+        elif one.kind not in _GIVING_NOTHING:
+            raise AssertionError(f"whether a {one.kind} gives roles is not said here")
     except GivesTooMuch as error:
         return [one.problem(_GIVING_FIELDS[one.kind], error.message)]
     return []

@@ -162,7 +162,7 @@ def _verdict(view: PolicyView, session: SessionRecord, now: datetime, scope: Sco
         case Deny():
             return EndReason.POLICY_CHANGED, MESSAGES[EndReason.POLICY_CHANGED]
         case Allow():
-            return _on_allow(session, Obligations.load(session.obligations), decision.obligations, target)
+            return _on_allow(session, Obligations.load_stored(session.obligations), decision.obligations, target)
 
 
 def _on_allow(

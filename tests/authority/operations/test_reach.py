@@ -56,6 +56,17 @@ async def test_explaining_what_would_open_tells_its_obligations(lab: AuthorityLa
     assert answer.obligations["recording"] == "output"
 
 
+async def test_what_is_allowed_and_can_not_open_is_not_called_open(lab: AuthorityLab, bob: LabSignIn) -> None:
+    unverified = await explain(lab, bob, "prod-new-01")
+    assert not unverified.allowed
+    assert "not verified yet" in unverified.lines[-1]
+    await lab.declare(OPS.replace("name: ops", "name: keyed") + "  options: {require_session_mfa: webauthn}\n")
+    eve = await lab.signed_in("eve", "keyed")
+    answer = await explain(lab, eve, "prod-web-01")
+    assert not answer.allowed
+    assert "passkey" in answer.lines[-1]
+
+
 async def test_forbidden_and_unknown_nodes_are_explained_alike(lab: AuthorityLab, bob: LabSignIn) -> None:
     forbidden, unknown = await explain(lab, bob, "dev-web-01"), await explain(lab, bob, "nowhere-at-all")
     assert not forbidden.allowed

@@ -178,3 +178,13 @@ def test_both_names_of_one_option_are_refused() -> None:
 def test_options_survive_being_written(plain: dict[str, Any]) -> None:
     options = read(**plain)
     assert read(**dump_options(options)) == options
+
+
+def test_what_an_earlier_version_stored_has_the_defaults_of_later_fields() -> None:
+    stored = Obligations(max_sessions=3).dump()
+    del stored["on_control_loss_seconds"]
+    with pytest.raises(Invalid):
+        Obligations.load(stored)
+    assert Obligations.load_stored(stored) == Obligations(max_sessions=3)
+    with pytest.raises(Invalid):
+        Obligations.load_stored(stored | {"on_control_los_seconds": 0})

@@ -134,6 +134,9 @@ def test_lock_names_one_or_several_things_and_may_end() -> None:
         ({"target": {"user": "alice"}, "expires": 1767225600}, "spec.expires"),
         ({"target": {"user": "alice"}, "message": "a\x1b[31m"}, "spec.message"),
         ({"target": {"user": "alice"}, "message": "x" * 513}, "spec.message"),
+        ({"target": {"device": "laptop-7"}}, "spec.target.device"),
+        ({"target": {"bot": "deployer"}}, "spec.target.bot"),
+        ({"target": {"user": "bob", "request": "x"}}, "spec.target.request"),
     ],
 )
 def test_a_wrong_lock_is_refused(spec: dict[str, Any], field: str) -> None:

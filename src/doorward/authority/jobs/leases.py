@@ -54,7 +54,7 @@ def end_presumed(tx: Transaction, session: SessionRecord, reason: EndReason, how
 
 def control_rest(session: SessionRecord) -> timedelta:
     """How long a gateway without its lease lets this session go on."""
-    return Obligations.load(session.obligations).on_control_loss
+    return Obligations.load_stored(session.obligations).on_control_loss
 
 
 def is_lost(gateway: Gateway, now: datetime) -> bool:

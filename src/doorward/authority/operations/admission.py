@@ -116,7 +116,7 @@ def readmit(services: Services, tx: Transaction, earlier: SessionRecord) -> Admi
     host = tx.node_hosts.get(earlier.node_id)
     if found is None or host is None:
         return None
-    return Admitted(earlier, Obligations.load(earlier.obligations), found[1].address, host, ())
+    return Admitted(earlier, Obligations.load_stored(earlier.obligations), found[1].address, host, ())
 
 
 def _is_in_scope(tx: Transaction, caller: GatewayCaller, target: Target) -> bool:

@@ -3,6 +3,8 @@
 One predicate, `may_know`, stands behind all of it: what it hides does not exist for the asker.
 """
 
+from typing import Final
+
 from doorward.api.bodies.access import Explain, Explanation, ReachableNode
 from doorward.authority.callers import UserCaller
 from doorward.authority.policy import PolicyView
@@ -10,14 +12,19 @@ from doorward.authority.ports import Transaction
 from doorward.authority.rights import has_right, require
 from doorward.authority.services import Services
 from doorward.base.errors import Missing
-from doorward.base.ids import SignInId, UserId
+from doorward.base.ids import NodeId, SignInId, UserId
 from doorward.domain.access.decide import decide, logins_on
 from doorward.domain.access.explain import explain
 from doorward.domain.access.known import may_know
 from doorward.domain.access.prepared import Prepared
 from doorward.domain.access.question import Context, Target, Wanted
+from doorward.domain.access.readiness import Unmet, unmet
 from doorward.domain.access.verdict import Allow
 
+_NEVER_MET: Final = {
+    Unmet.WEBAUTHN: "it needs a passkey for each session, which ssh can not ask for",
+    Unmet.TRUSTED_DEVICE: "it needs a trusted device",
+}
 _NOWHERE = Target(kind="node", id="", name="", labels={})
 
 
@@ -56,11 +63,20 @@ async def explain_access(services: Services, caller: UserCaller, said: Explain) 
         context = Context(sign_in_ends=None, signed_in_from=caller.source, source_address=caller.source)
         decision = decide(prepared, target, Wanted(login=said.login), view.locks, context, tx.now)
         lines = list(explain(decision, target, Wanted(login=said.login), knows=knows, overseer=sees_all))
-        if isinstance(decision, Allow) and knows:
-            return Explanation(True, lines, dict(decision.obligations.dump()))
-        return Explanation(False, lines)
+        if not isinstance(decision, Allow) or not knows:
+            return Explanation(False, lines)
+        shut = _shut(tx, target, unmet(decision.obligations, context, tx.now))
+        return Explanation(not shut, lines + shut, dict(decision.obligations.dump()))
 
     return await services.store.read(work)
+
+
+def _shut(tx: Transaction, target: Target, owed: tuple[Unmet, ...]) -> list[str]:
+    """Why an allowed session would not open all the same; what a person can give at the door is not among it."""
+    why = [_NEVER_MET[one] for one in owed if one in _NEVER_MET]
+    if tx.node_hosts.get(NodeId(target.id)) is None:
+        why.append(f"{target.name} is not verified yet: an administrator runs dw nodes setup {target.name}")
+    return [f"but it does not open: {one}" for one in why]
 
 
 def _of_whom(services: Services, tx: Transaction, view: PolicyView, caller: UserCaller, name: str | None) -> Prepared:

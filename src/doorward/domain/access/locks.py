@@ -14,6 +14,9 @@ from doorward.domain.access.verdict import Outcome, Step
 
 LOCK_FIELDS: Final = ("user", "role", "login", "node", "sign_in", "session", "request", "device", "bot")
 
+LOCK_FIELDS_LATER: Final = frozenset({"request", "device", "bot"})
+"""Decided upon, and not to be declared yet: nothing there could be meant, so such a lock would lock nothing."""
+
 Facts = Mapping[str, tuple[str, ...]]
 
 

@@ -61,6 +61,11 @@ class Obligations:
             raise Invalid(f"reading obligations: these fields are missing or unknown: {odd}")
         return Obligations(**{name: rule.load(plain[rule.key(name)]) for name, rule in FIELDS})
 
+    @staticmethod
+    def load_stored(plain: Mapping[str, Any]) -> "Obligations":
+        """What `dump` wrote some versions ago: a field that did not exist then has its default."""
+        return Obligations.load({**Obligations().dump(), **plain})
+
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from doorward.base.errors import Invalid
-from doorward.domain.access.locks import LOCK_FIELDS, Lock
+from doorward.domain.access.locks import LOCK_FIELDS, LOCK_FIELDS_LATER, Lock
 from doorward.domain.kinds.envelope import Kind, Metadata
 from doorward.domain.kinds.fields import Fields
 from doorward.domain.kinds.names import one_line
@@ -12,6 +12,7 @@ from doorward.domain.kinds.names import one_line
 VERSION: Final = "v1"
 MESSAGE_CHARACTERS_MAX: Final = 512
 TARGET_CHARACTERS_MAX: Final = 256
+_LOCKABLE: Final = tuple(field for field in LOCK_FIELDS if field not in LOCK_FIELDS_LATER)
 
 
 def parse_lock(document: Fields, metadata: Metadata, version: str) -> Lock:
@@ -21,10 +22,12 @@ def parse_lock(document: Fields, metadata: Metadata, version: str) -> Lock:
     named: list[tuple[str, str]] = []
     for field in LOCK_FIELDS:
         value = target.parsed(field, _target_value)
-        if value is not None:
+        if value is not None and field in LOCK_FIELDS_LATER:
+            target.wrong(field, "nothing of this kind can be locked yet")
+        elif value is not None:
             named.append((field, value))
     if not target.table.entries and spec.has("target"):
-        spec.wrong("target", f"at least one of {', '.join(LOCK_FIELDS)} is needed")
+        spec.wrong("target", f"at least one of {', '.join(_LOCKABLE)} is needed")
     target.finish()
     lock = Lock(
         metadata.name,
