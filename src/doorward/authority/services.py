@@ -8,6 +8,7 @@ from doorward.api.signer.client import SignerClient
 from doorward.api.signer.messages import KnownKeys
 from doorward.authority.bell import Bell
 from doorward.authority.clock_guard import ClockGuard
+from doorward.authority.counts import Counts
 from doorward.authority.gateway_limits import GatewayLimits
 from doorward.authority.gateway_sources import GatewaySources
 from doorward.authority.oidc.parts import OidcParts
@@ -82,4 +83,5 @@ class Services:
     bell: Bell = field(default_factory=Bell)
     gateway_sources: GatewaySources = field(default_factory=GatewaySources)
     clock_guard: ClockGuard = field(default_factory=ClockGuard)
+    counts: Counts = field(default_factory=Counts)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))

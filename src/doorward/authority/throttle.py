@@ -90,6 +90,7 @@ class SignInThrottle:
         self._failures: OrderedDict[_Key, _Failures] = OrderedDict()
         self._networks: OrderedDict[str, _Bucket] = OrderedDict()
         self._summaries: OrderedDict[str, Summary] = OrderedDict()
+        self.noted_total = 0
 
     def wait_seconds(self, account: str, source: str, way: Way = Way.PASSWORD) -> float:
         """How long this account from this network is refused from now on; 0 when it may try."""
@@ -175,6 +176,7 @@ class SignInThrottle:
     def noted(self, source: str, reason: str, name: str = "") -> None:
         """Why an attempt failed, for the summary; `name` is the user's name that was given, if any was."""
         now = self._clock.now()
+        self.noted_total += 1
         summary = self._summaries.get(source)
         if summary is None:
             if len(self._summaries) >= SOURCES_MAX:

@@ -11,6 +11,7 @@ from typing import Final
 
 from doorward.api.bodies.gateway_calls import OpenSession, SessionPlan
 from doorward.authority.callers import GatewayCaller
+from doorward.authority.counts import Outcome
 from doorward.authority.jobs.leases import end_presumed
 from doorward.authority.known_gateway import known_gateway
 from doorward.authority.operations.admission import Admitted, admit, readmit, refuse
@@ -38,11 +39,17 @@ async def open_session(services: Services, caller: GatewayCaller, wanted: OpenSe
     loop = asyncio.get_running_loop()
     begun = loop.time()
     try:
-        return await _open(services, caller, wanted)
+        plan = await _open(services, caller, wanted)
     except Refused:
+        services.counts.openings[Outcome.REFUSED] += 1
         # The same time for what does not exist, what is forbidden and what is broken: measured from the same start.
         await asyncio.sleep(max(0.0, begun + REFUSAL_SECONDS - loop.time()))
         raise
+    except DoorwardError:
+        services.counts.openings[Outcome.FAILED] += 1
+        raise
+    services.counts.openings[Outcome.ALLOWED] += 1
+    return plan
 
 
 async def _open(services: Services, caller: GatewayCaller, wanted: OpenSession) -> SessionPlan:
