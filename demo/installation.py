@@ -28,6 +28,7 @@ class Installation:
     port: int = field(default_factory=free_port)
     authority_port: int = field(default_factory=free_port)
     metrics_port: int = field(default_factory=free_port)
+    gateway_metrics_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     pin: str = ""
     first_code: str = ""
@@ -41,6 +42,7 @@ class Installation:
             words += ["--name", name]
         words += ["--listen", f"127.0.0.1:{made.port}", "--authority-listen", f"127.0.0.1:{made.authority_port}"]
         words += ["--metrics-listen", f"127.0.0.1:{made.metrics_port}"]
+        words += ["--gateway-metrics-listen", f"127.0.0.1:{made.gateway_metrics_port}"]
         words += ["--store", store] if store else []
         words += ["--users", users] if users else []
         done = subprocess.run(

@@ -98,6 +98,7 @@ def test_a_backup_made_in_service_starts_elsewhere_and_verifies(house: House, tm
         (house.installation.port, other.port),
         (house.installation.authority_port, other.authority_port),
         (house.installation.metrics_port, other.metrics_port),
+        (house.installation.gateway_metrics_port, other.gateway_metrics_port),
     ):
         text = text.replace(str(mine), str(theirs))
     settings.write_text(text)

@@ -44,6 +44,7 @@ class Apart:
     admin: Person = field(init=False)
     node: PreparedNode = field(init=False)
     far_port: int = field(default_factory=free_port)
+    far_metrics_port: int = field(default_factory=free_port)
 
     @property
     def far(self) -> Path:
@@ -84,6 +85,8 @@ class Apart:
             name,
             "--listen",
             f"{FAR}:{self.far_port}",
+            "--metrics-listen",
+            f"{FAR}:{self.far_metrics_port}",
         ]
         return subprocess.run(
             [*DOORWARD, *words],

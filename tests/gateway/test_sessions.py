@@ -178,3 +178,17 @@ def test_ticks_reach_all_and_the_end_reaches_all() -> None:
     sessions.end_all(EndReason.GATEWAY_LOST, "bye")
     assert [one.ticks for one in both] == [[2.0], [2.0]]
     assert [one.ends for one in both] == [[(EndReason.GATEWAY_LOST, "bye")]] * 2
+
+
+async def test_the_first_sight_is_lease_and_watch_together() -> None:
+    clock, sessions = made()
+    waiting = asyncio.create_task(sessions.sighted())
+    sessions.leased(Lease(10.0, 1), clock.elapsed_seconds())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    assert sessions.lease_seconds() == 10.0
+    sessions.heard(WatchMessage(1, []))
+    await waiting
+    clock.advance(timedelta(seconds=11))
+    assert sessions.lease_seconds() == 0.0
+    await sessions.sighted()  # what was is not undone: it is about the start

@@ -8,7 +8,7 @@ import pytest
 from doorward.gateway.recorder.budget import MIB, RecorderLimits
 from doorward.main.gateway_settings import GatewayFacts, read_settings, write_facts, write_settings
 from doorward.main.layout import Layout
-from doorward.main.settings import Address, BadSettings, parse_settings
+from doorward.main.settings import Address, BadSettings, dump_settings, parse_settings
 
 
 def test_the_limits_of_recordings_reach_the_gateway(tmp_path: Path) -> None:
@@ -18,7 +18,16 @@ def test_the_limits_of_recordings_reach_the_gateway(tmp_path: Path) -> None:
     facts = read_settings(layout.gateway)
     assert (facts.listen, facts.authority) == ((settings.listen,), settings.authority_listen)
     assert facts.recording == settings.recording
+    assert facts.metrics_listen is None
     assert (facts.recording.session_bytes_max, facts.recording.person_bytes_max) == (64 * MIB, 128 * MIB)
+
+
+def test_where_the_gateway_is_probed_reaches_it(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    settings = parse_settings("gateway_metrics_listen: '[::1]:3446'\n", tmp_path)
+    assert parse_settings(dump_settings(settings), tmp_path) == settings
+    write_settings(layout, settings)
+    assert read_settings(layout.gateway).metrics_listen == Address("::1", 3446)
 
 
 def test_a_file_of_an_earlier_version_keeps_the_defaults(tmp_path: Path) -> None:
@@ -35,6 +44,8 @@ def test_a_file_of_an_earlier_version_keeps_the_defaults(tmp_path: Path) -> None
         ({"recordings": {}}, "recordings"),
         ({"listen": 5}, "damaged"),
         ({"authority": None}, "authority"),
+        ({"metrics_listen": None}, "metrics_listen"),
+        ({"metrics_listen": "3446"}, "metrics_listen"),
     ],
 )
 def test_every_mistake_is_named(tmp_path: Path, change: dict[str, object], named: str) -> None:

@@ -67,6 +67,7 @@ def test_whole_file_is_read() -> None:
         ("listen: '127.0.0.1:" + "9" * 5000 + "'", "listen"),
         ("authority_listen: [127.0.0.1, 3443]", "authority_listen"),
         ("metrics_listen: null", "metrics_listen"),
+        ("gateway_metrics_listen: 3446", "gateway_metrics_listen"),
         ("node_suffix: ''", "node_suffix"),
         ("node_suffix: a.b", "node_suffix"),
         ("node_suffix: DW", "node_suffix"),

@@ -143,3 +143,16 @@ def test_counts_are_exact_and_within_limits_whatever_happens(steps: list[tuple[s
         assert doors.count(Stage.UNPROVEN) <= SMALL.unproven_max
         assert doors.count(Stage.PASSED_ON) <= SMALL.passed_on_max
         assert doors.count(Stage.INSIDE) <= SMALL.inside_max
+
+
+def test_who_is_turned_away_and_who_makes_room_is_counted() -> None:
+    doors = Doors(SMALL)
+    for _ in range(5):
+        arrive(doors, "192.0.2.1")
+    assert (doors.refused, doors.evicted) == (0, 2)
+    inside = [arrive(doors, f"192.0.2.{number}") for number in (2, 3, 4)]
+    assert all(visit.spoke() and visit.proved() for visit in inside)
+    assert not arrive(doors, "192.0.2.5").spoke()
+    assert (doors.refused, doors.evicted) == (1, 2)
+    assert [arrive(doors, "192.0.2.6").passed_on() for _ in range(3)] == [True, True, False]
+    assert (doors.refused, doors.evicted) == (2, 2)

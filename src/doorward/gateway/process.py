@@ -8,7 +8,7 @@ session and not the gateway.
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,7 @@ from doorward.domain.recording.levels import RecordingLevel
 from doorward.domain.recording.manifest import Manifest
 from doorward.domain.sessions.states import EndReason
 from doorward.gateway.control import keep_lease, keep_time, keep_watch
+from doorward.gateway.health import GatewayHealth, HealthPages
 from doorward.gateway.parts import GatewayParts
 from doorward.gateway.ports import ControlPlane
 from doorward.gateway.recorder.files import DiskFiles
@@ -36,8 +37,9 @@ from doorward.gateway.ssh.faces import Faces
 from doorward.gateway.ssh.node_link import HANDSHAKE_SECONDS
 from doorward.gateway.ssh_port import GatewayPort
 from doorward.net.accept import bind
-from doorward.net.doors import Doors, Stage
+from doorward.net.doors import Doors
 from doorward.net.one_port import OnePort
+from doorward.net.plain_http import serve_pages
 from doorward.net.supervise import Report, Tasks, supervise
 
 TRUST_EVERY_SECONDS: Final = 30.0
@@ -45,23 +47,12 @@ FIRST_CONTACT_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class GatewayHealth:
-    """Counts of this moment, for `/readyz` and metrics."""
-
-    sessions: int
-    signed_in: int
-    unproven: int
-    silent: int
-    epoch: int
-    in_control: bool
-
-
-@dataclass(frozen=True, slots=True)
 class RunningGateway:
-    """Handed to `on_ready`: where it listens, and a function that counts."""
+    """Handed to `on_ready`: where it listens, a function that counts, and one that waits for the first sight."""
 
     addresses: tuple[tuple[str, int], ...]
     health: Callable[[], GatewayHealth]
+    sighted: Callable[[], Awaitable[object]]
 
 
 class AuthoritySink:
@@ -91,13 +82,17 @@ async def run_gateway(
 ) -> None:
     """Serve until cancelled. `report(name, error)` is told of what failed and is tried again."""
     listeners = [bind(host, port) for host, port in settings.listen]
+    probed = [bind(*settings.metrics_listen)] if settings.metrics_listen is not None else []
+    pages = HealthPages()
     try:
         async with Tasks(report) as tasks:
+            for listener in probed:  # before the authority is met: that it is waited for is what a probe asks
+                tasks.spawn(serve_pages(listener, pages, tasks), "answer probes")
             parts = await _contact(settings, control_plane, clock, entropy, tasks=tasks, report=report)
             faces = Faces(clock, entropy, version=VERSION, sign_in_seconds=settings.doors.sign_in_seconds)
-            await _serve(settings, parts, faces, listeners, on_ready=on_ready, report=report)
+            await _serve(settings, parts, faces, listeners, pages=pages, on_ready=on_ready, report=report)
     finally:
-        for listener in listeners:
+        for listener in (*listeners, *probed):
             listener.close()
 
 
@@ -136,6 +131,7 @@ async def _serve(
     faces: Faces,
     listeners: list[socket.socket],
     *,
+    pages: HealthPages,
     on_ready: Callable[[RunningGateway], None],
     report: Report,
 ) -> None:
@@ -171,7 +167,8 @@ async def _serve(
             for listener in listeners:
                 group.create_task(one_port.serve(listener), name="accept")
             addresses = tuple((str(sock.getsockname()[0]), int(sock.getsockname()[1])) for sock in listeners)
-            on_ready(RunningGateway(addresses, lambda: _health(parts, doors)))
+            pages.begin(lambda: _health(parts, doors), parts.spool)
+            on_ready(RunningGateway(addresses, lambda: _health(parts, doors), sessions.sighted))
     finally:
         sessions.end_all(EndReason.GATEWAY_LOST, lines.STOPPING)
         await port.close()
@@ -202,13 +199,13 @@ def _report_recovered(parts: GatewayParts, recovered: Recovered) -> None:
 
 
 def _health(parts: GatewayParts, doors: Doors) -> GatewayHealth:
-    return GatewayHealth(
-        sessions=len(parts.sessions),
-        signed_in=doors.count(Stage.INSIDE),
-        unproven=doors.count(Stage.UNPROVEN),
-        silent=doors.count(Stage.SILENT),
-        epoch=parts.sessions.epoch,
-        in_control=parts.sessions.may_open(),
+    sessions = parts.sessions
+    return GatewayHealth.of(
+        doors,
+        sessions=len(sessions),
+        epoch=sessions.epoch,
+        in_control=sessions.may_open(),
+        lease_seconds=sessions.lease_seconds(),
     )
 
 

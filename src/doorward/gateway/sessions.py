@@ -48,6 +48,10 @@ class Control:
         """Whether it is in sight."""
         return now < self._until[sight]
 
+    def rest_seconds(self, sight: Sight, now: float) -> float:
+        """How long it stays in sight, if nothing more is heard."""
+        return max(0.0, self._until[sight] - now)
+
     def is_over(self, sight: Sight, now: float, rest_seconds: float) -> bool:
         """Whether it has been out of sight for longer than a session may go on."""
         return now >= self._until[sight] + rest_seconds
@@ -79,6 +83,7 @@ class Sessions:
         self._outer: set[Outer] = set()
         self._cuts: OrderedDict[str, Cut] = OrderedDict()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._sighted = asyncio.Event()
         self.control: Final = Control()
         self.epoch = 0
 
@@ -93,6 +98,14 @@ class Sessions:
         """Whether the authority is in sight, both ways."""
         now = self._clock.elapsed_seconds()
         return self.control.has(Sight.LEASE, now) and self.control.has(Sight.WATCH, now)
+
+    def lease_seconds(self) -> float:
+        """How long the lease lasts unless it is renewed."""
+        return self.control.rest_seconds(Sight.LEASE, self._clock.elapsed_seconds())
+
+    async def sighted(self) -> None:
+        """Wait until the authority has been in sight both ways, for the first time."""
+        await self._sighted.wait()
 
     def room(self) -> None:
         """`TooManySessions` when there is no room for one more session, or jump connection."""
@@ -135,6 +148,7 @@ class Sessions:
         for cut in message.cuts:
             self._cut(cut)
         self.control.seen(Sight.WATCH, self._clock.elapsed_seconds() + WATCH_SILENCE_SECONDS)
+        self._look()
         self.epoch = max(self.epoch, message.epoch)
         for epoch, waiter in self._waiting:
             if epoch <= self.epoch and not waiter.done():
@@ -143,6 +157,7 @@ class Sessions:
     def leased(self, lease: Lease, asked_at: float) -> None:
         """The lease was renewed; it runs from when it was asked for."""
         self.control.seen(Sight.LEASE, asked_at + lease.remaining_seconds)
+        self._look()
         for session_id in lease.unknown:
             if session := self._live.get(session_id):
                 session.end(EndReason.GATEWAY_LOST, "doorward: the authority holds this session ended")
@@ -165,6 +180,10 @@ class Sessions:
     def live(self) -> Iterable[Live]:
         """The sessions."""
         return tuple(self._live.values())
+
+    def _look(self) -> None:
+        if self.may_open():
+            self._sighted.set()
 
     def _cut(self, cut: Cut) -> None:
         self._cuts[cut.session_id] = cut

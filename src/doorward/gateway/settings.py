@@ -18,6 +18,7 @@ class GatewaySettings:
     """`listen`: addresses and ports that serve everything; port 0 takes a free one.
 
     `authority` is where TLS for the authority's names is passed on to, None when this gateway passes nothing on.
+    `metrics_listen` is where probes find `/healthz`, `/readyz` and `/metrics`, None for nowhere.
     `spool` holds recordings that have not been shipped yet. `show_identity` loads the gateway's own certificate and key
     into a TLS context; without it nobody comes in by TLS.
     """
@@ -25,6 +26,7 @@ class GatewaySettings:
     listen: tuple[tuple[str, int], ...]
     spool: Path
     authority: tuple[str, int] | None = None
+    metrics_listen: tuple[str, int] | None = None
     show_identity: Callable[[ssl.SSLContext], None] | None = None
     doors: DoorLimits = field(default_factory=DoorLimits)
     recorder: RecorderLimits = field(default_factory=RecorderLimits)

@@ -39,6 +39,9 @@ def cli() -> None:
 @click.option(
     "--metrics-listen", default="127.0.0.1:3445", show_default=True, help="Where health and metrics are read."
 )
+@click.option(
+    "--gateway-metrics-listen", default="127.0.0.1:3446", show_default=True, help="The same, of the gateway here."
+)
 @click.option("--kek", default="", help="Where the key-encryption key is: file:/path, env:NAME or credential:NAME.")
 @click.option("--store", default="", help="postgresql://USER:PASSWORD@HOST:PORT/DATABASE instead of a file in DIR.")
 @click.option("--admin", default="admin", show_default=True, help="The name of the first administrator.")
@@ -50,6 +53,7 @@ def init(  # noqa: PLR0917  (one parameter for each option)
     listen: str,
     authority_listen: str,
     metrics_listen: str,
+    gateway_metrics_listen: str,
     kek: str,
     store: str,
     admin: str,
@@ -71,6 +75,7 @@ def init(  # noqa: PLR0917  (one parameter for each option)
         listen=parse_address(listen, "--listen"),
         authority_listen=parse_address(authority_listen, "--authority-listen"),
         metrics_listen=parse_address(metrics_listen, "--metrics-listen"),
+        gateway_metrics_listen=parse_address(gateway_metrics_listen, "--gateway-metrics-listen"),
         key_encryption_key=kek,
         store=store,
         users=parse_users_option(users) if users else None,
@@ -144,13 +149,25 @@ def identity(data: Path, config: Path | None) -> None:
 @click.option("--token", required=True, help="From dw tokens add --type gateway; `-` reads it from standard input.")
 @click.option("--name", "names", multiple=True, required=True, help="A name of the token's; repeatable.")
 @click.option("--listen", default="0.0.0.0:3443", show_default=True, help="Where users connect.")
-def join(*, data: Path, authority: str, pin: str, token: str, names: tuple[str, ...], listen: str) -> None:
+@click.option(
+    "--metrics-listen", default="127.0.0.1:3446", show_default=True, help="Where health and metrics are read."
+)
+def join(
+    *, data: Path, authority: str, pin: str, token: str, names: tuple[str, ...], listen: str, metrics_listen: str
+) -> None:
     """Make this host a gateway of an authority elsewhere; then: doorward serve --role gateway."""
     from doorward.main.join import Joining, join_gateway
 
     layout = Layout(data.resolve())
     said = sys.stdin.readline().strip() if token == "-" else token  # noqa: S105  (a dash is no secret)
-    wanted = Joining(parse_address(authority, "--authority"), pin, said, names, parse_address(listen, "--listen"))
+    wanted = Joining(
+        authority=parse_address(authority, "--authority"),
+        pin=pin,
+        token=said,
+        names=names,
+        listen=parse_address(listen, "--listen"),
+        metrics_listen=parse_address(metrics_listen, "--metrics-listen"),
+    )
     gateway_id = join_gateway(layout, wanted)
     click.echo(f"joined as gateway {gateway_id}; start it:")
     click.echo(f"  doorward serve --role gateway --data {layout.root}")

@@ -5,6 +5,7 @@ identity, and its spool.
 """
 
 import asyncio
+import contextlib
 import signal
 import ssl
 from dataclasses import replace
@@ -30,6 +31,7 @@ from doorward.main.supervisor import announce_ready
 IDENTITY_FILE: Final = "identity"
 SERVER_NAME: Final = "gateways.doorward.internal"
 LOOK_EACH_SECONDS: Final = 3600.0
+SIGHT_SECONDS_MAX: Final = 15.0
 _log = structlog.get_logger("doorward.gateway")
 
 
@@ -42,11 +44,15 @@ async def run(directory: Path) -> None:
     settings = settings_from(facts, directory)
     make_private_directory(settings.spool)
     loop = asyncio.get_running_loop()
+    ready: asyncio.Future[RunningGateway] = loop.create_future()
     async with HttpControlPlane(f"https://{authority}", context, server_name=SERVER_NAME) as control_plane:
         serving = loop.create_task(
-            run_gateway(settings, control_plane, SystemClock(), SystemEntropy(), on_ready=_ready, report=_report)
+            run_gateway(
+                settings, control_plane, SystemClock(), SystemEntropy(), on_ready=ready.set_result, report=_report
+            )
         )
         watching = loop.create_task(_keep_identity(identity_file, context, control_plane))
+        announcing = loop.create_task(announce(ready))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, serving.cancel)
         try:
@@ -55,15 +61,18 @@ async def run(directory: Path) -> None:
             return
         finally:
             watching.cancel()
+            announcing.cancel()
 
 
 def settings_from(facts: GatewayFacts, directory: Path) -> GatewaySettings:
     """What the gateway in `directory` is told."""
     identity_file = directory / IDENTITY_FILE
+    probed = facts.metrics_listen
     return GatewaySettings(
         listen=tuple((one.host, one.port) for one in facts.listen),
         spool=directory / "spool",
         authority=(facts.authority.host, facts.authority.port),
+        metrics_listen=(probed.host, probed.port) if probed is not None else None,
         show_identity=lambda shown: load_into(shown, read_identity(identity_file), identity_file),
         recorder=facts.recording,
     )
@@ -94,7 +103,16 @@ async def _keep_identity(file: Path, context: ssl.SSLContext, control_plane: Htt
         await asyncio.sleep(LOOK_EACH_SECONDS)
 
 
-def _ready(running: RunningGateway) -> None:
+async def announce(ready: asyncio.Future[RunningGateway]) -> None:
+    """Say that the gateway is ready once it may open sessions: who is told so connects at once.
+
+    An authority that goes away at this very moment delays it for so long and no longer: whoever supervises us would
+    take the silence for a gateway that hangs, and start it again and again.
+    """
+    running = await ready
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SIGHT_SECONDS_MAX):
+            await running.sighted()
     _log.info("gateway is ready", addresses=[f"{host}:{port}" for host, port in running.addresses])
     settle_heap()
     announce_ready()

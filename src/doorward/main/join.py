@@ -34,6 +34,7 @@ class Joining:
     token: str
     names: tuple[str, ...]
     listen: Address
+    metrics_listen: Address | None = None
 
 
 def join_gateway(layout: Layout, wanted: Joining) -> GatewayId:
@@ -54,7 +55,7 @@ def join_gateway(layout: Layout, wanted: Joining) -> GatewayId:
         )
     gateway_id = GatewayId(checked_id(joined.gateway_id))
     make_private_directory(layout.root)
-    write_facts(layout.root, GatewayFacts((wanted.listen,), wanted.authority, RecorderLimits()))
+    write_facts(layout.root, GatewayFacts((wanted.listen,), wanted.authority, RecorderLimits(), wanted.metrics_listen))
     write_identity(
         layout.root / "identity",
         GatewayIdentity(gateway_id=gateway_id, key_pem=key_pem, chain_pem=joined.x509_chain_pem, root_pem=root_pem),

@@ -61,6 +61,7 @@ class Settings:
     listen: Address = Address("127.0.0.1", 3443)
     authority_listen: Address = Address("127.0.0.1", 3444)
     metrics_listen: Address = Address("127.0.0.1", 3445)
+    gateway_metrics_listen: Address | None = None
     node_suffix: str = "dw"
     store: str = ""
     key_encryption_key: str = ""
@@ -142,6 +143,7 @@ def parse_settings(text: str, base: Path) -> Settings:
         "listen": lambda value: parse_address(value, "listen"),
         "authority_listen": lambda value: parse_address(value, "authority_listen"),
         "metrics_listen": lambda value: parse_address(value, "metrics_listen"),
+        "gateway_metrics_listen": lambda value: parse_address(value, "gateway_metrics_listen"),
         "node_suffix": _suffix,
         "store": lambda value: _text(value, "store"),
         "key_encryption_key": lambda value: _text(value, "key_encryption_key"),
@@ -185,6 +187,8 @@ def dump_settings(settings: Settings) -> str:
         "node_suffix": settings.node_suffix,
     }
     chosen: dict[str, object] = {"store": settings.store, "key_encryption_key": settings.key_encryption_key}
+    if settings.gateway_metrics_listen is not None:
+        chosen["gateway_metrics_listen"] = str(settings.gateway_metrics_listen)
     if settings.users is not None:
         chosen["users"] = asdict(settings.users)
     return yaml.safe_dump({**written, **{name: value for name, value in chosen.items() if value}}, sort_keys=False)

@@ -61,7 +61,7 @@ class Visit:
 
     def spoke(self) -> bool:
         """The first bytes have come; False when there is no place inside that this visit could ever get."""
-        return self._doors.has_room(Stage.INSIDE, self.address) and self._doors.promote(self, Stage.UNPROVEN)
+        return self._doors.admits(Stage.INSIDE, self.address) and self._doors.promote(self, Stage.UNPROVEN)
 
     def passed_on(self) -> bool:
         """It goes on to the authority; False when there is no room."""
@@ -77,13 +77,14 @@ class Visit:
 
 
 class Doors:
-    """Counts visits; all on one event loop."""
+    """Counts visits; all on one event loop. `refused` and `evicted` count from the start."""
 
     def __init__(self, limits: DoorLimits) -> None:
         self.limits: Final = limits
         self._groups: dict[Stage, dict[str, OrderedDict[Visit, None]]] = {stage: {} for stage in _MAKING_ROOM}
         self._count: Counter[Stage] = Counter()
         self._per_address: Counter[tuple[Stage, str]] = Counter()
+        self.refused = self.evicted = 0
         self._max = {
             Stage.SILENT: (limits.silent_max, limits.silent_per_address_max),
             Stage.UNPROVEN: (limits.unproven_max, limits.unproven_per_address_max),
@@ -108,10 +109,16 @@ class Doors:
             self.move(visit, to)
             self._make_room(to, visit.address)
             return visit.stage is to
-        if not self.has_room(to, visit.address):
+        if not self.admits(to, visit.address):
             return False
         self.move(visit, to)
         return True
+
+    def admits(self, stage: Stage, address: str) -> bool:
+        """Whether there is room for one who asks; who is turned away is counted."""
+        is_admitted = self.has_room(stage, address)
+        self.refused += not is_admitted
+        return is_admitted
 
     def has_room(self, stage: Stage, address: str) -> bool:
         """Whether one more of this address may stand there."""
@@ -137,6 +144,7 @@ class Doors:
 
     def _evict(self, group: OrderedDict[Visit, None]) -> None:
         oldest = next(iter(group))
+        self.evicted += 1
         self.move(oldest, Stage.GONE)
         oldest.close()
 

@@ -32,6 +32,14 @@ class Recovered:
     manifest: Manifest | None
 
 
+@dataclass(frozen=True, slots=True)
+class SpoolUse:
+    """How many sealed recordings wait to be shipped, and how many bytes all recordings here have."""
+
+    waiting: int
+    size_bytes: int
+
+
 class Spool:
     """The recordings of one gateway. `syncer.run()` must be running while sessions are recorded."""
 
@@ -125,6 +133,18 @@ class Spool:
         """Session ids of what waits to be shipped for good."""
         names = set(await _in_thread(self._files.names))
         return [session_id for session_id in _session_ids(names) if session_id + MANIFEST_SUFFIX in names]
+
+    async def use(self) -> SpoolUse:
+        """What lies here now; `SpoolUnreadable` when the disk does not say."""
+
+        def count() -> SpoolUse:
+            names = set(self._files.names())
+            found = _session_ids(names)
+            sizes = (self._files.size(session_id + RECORDING_SUFFIX) for session_id in found)
+            waiting = sum(session_id + MANIFEST_SUFFIX in names for session_id in found)
+            return SpoolUse(waiting, sum(size or 0 for size in sizes))
+
+        return await _in_thread(count)
 
     async def sealed_with_content(self, session_id: str, bytes_max: int) -> tuple[Manifest, bytes | None]:
         """The manifest of a sealed recording, and all of its bytes if those are not more than `bytes_max`.
