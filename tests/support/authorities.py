@@ -30,6 +30,12 @@ def key_ring(seed: int = 0, installation_id: InstallationId = INSTALLATION) -> F
         return open_keys(keys, KEK, installation_id)
 
 
+def own_key_ring(directory: Path, installation_id: InstallationId = INSTALLATION) -> FileKeyRing:
+    """A ring whose files lie in the new `directory`, for a test that changes it; the keys are those of `key_ring()`."""
+    create_keys(directory, KEK, installation_id, clock=ManualClock(), entropy=SeededEntropy(0))
+    return open_keys(directory, KEK, installation_id)
+
+
 def ssh_authority(purpose: Purpose, seed: int = 0) -> SshAuthority:
     """The current SSH authority of `purpose`, which signs `CertificateFields` of any shape, wrong ones too."""
     held = next(k for k in key_ring(seed).signing_keys if k.purpose is purpose and k.state is KeyState.CURRENT)

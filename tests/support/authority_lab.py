@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 import pytest
 from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.support.authorities import INSTALLATION, ed25519_key
+from tests.support.authorities import INSTALLATION, ed25519_key, own_key_ring
 from tests.support.postgres_stores import open_emptied
 from tests.support.signers import running_signer
 from tests.support.x509_values import spki
@@ -39,13 +39,14 @@ from doorward.authority.operations.open_session import open_session
 from doorward.authority.operations.resources import apply
 from doorward.authority.passwords import Passwords
 from doorward.authority.ports import StoredResource
-from doorward.authority.services import PublicKeys, Services
+from doorward.authority.services import KeyBook, Services
 from doorward.authority.throttle import SignInThrottle
 from doorward.base.clock import ManualClock
 from doorward.base.entropy import SeededEntropy
 from doorward.base.ids import GatewayId, NodeId, PersonId, SessionId, SignInId, UserId, new_id
 from doorward.domain.access.gateway_scope import EVERY_NODE, Scope
 from doorward.domain.audit.log import LogEntry, LogQuery
+from doorward.domain.certificates.ssh_check import authority_of
 from doorward.domain.identity.machines import Gateway, HostVerification, NodeHost
 from doorward.domain.identity.sign_in import SIGN_IN_LENGTH_DEFAULT, SignIn
 from doorward.domain.kinds.registry import dump, parse_documents
@@ -169,6 +170,8 @@ class AuthorityLab:
             method="password+totp",
             source=source,
             client="lab",
+            ssh_authority=authority_of(ssh.certificate),
+            face_authorities=tuple(fingerprint(one) for one in self.services.keys.face_host),
         )
         await self.store.write(lambda tx: tx.sign_ins.add(row))
         caller = UserCaller(user_id, name, identity, source)
@@ -263,13 +266,19 @@ def _template() -> bytes:
 
 
 @asynccontextmanager
-async def open_lab(clock: ManualClock | None = None, postgres_url: str = "") -> AsyncIterator[AuthorityLab]:
-    """A lab with one gateway, `gw`, that shows `gw.example`; on SQLite unless a database is named, which is emptied."""
+async def open_lab(
+    clock: ManualClock | None = None, postgres_url: str = "", *, has_own_keys: bool = False
+) -> AsyncIterator[AuthorityLab]:
+    """A lab with one gateway, `gw`, that shows `gw.example`; on SQLite unless a database is named, which is emptied.
+
+    With `has_own_keys` its keys lie in `keys/` of its folder, and can be rotated.
+    """
     clock = clock or ManualClock()
     folder = Path(tempfile.mkdtemp(prefix="dw-lab-", dir="/tmp"))
     try:
         socket = folder / "signer"
-        async with running_signer(socket, clock=clock, rates=NO_LIMITS), SignerClient(socket) as signer:
+        ring = own_key_ring(folder / "keys") if has_own_keys else None
+        async with running_signer(socket, clock=clock, rates=NO_LIMITS, ring=ring), SignerClient(socket) as signer:
             store = await _open_store(folder, clock, postgres_url)
             try:
                 lab = AuthorityLab(folder, clock, store, await _services(folder, clock, store, signer))
@@ -299,7 +308,7 @@ async def _services(folder: Path, clock: ManualClock, store: SqlStore, signer: S
         store=store,
         log=store,
         signer=signer,
-        keys=PublicKeys.of(await signer.public_keys()),
+        key_book=KeyBook(await signer.public_keys()),
         recordings=DirectoryRecordings(folder / "recordings"),
         clock=clock,
         entropy=SeededEntropy(5),

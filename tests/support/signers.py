@@ -11,6 +11,7 @@ from tests.support.authorities import key_ring
 from doorward.api.signer.messages import Request
 from doorward.base.clock import Clock, ManualClock
 from doorward.base.entropy import Entropy, SeededEntropy
+from doorward.signer.ports import KeyRing
 from doorward.signer.process import run_signer
 from doorward.signer.rates import USUAL_RATES, Rate
 from doorward.signer.service import SigningService
@@ -32,12 +33,13 @@ async def running_signer(
     allowed_uids: Collection[int] | None = None,
     rates: Mapping[type[Request], Rate] = USUAL_RATES,
     seed: int = 0,
+    ring: KeyRing | None = None,
 ) -> AsyncIterator[None]:
-    """`run_signer` as a task, stopped at the end."""
+    """`run_signer` as a task, stopped at the end. A rotation needs a `ring` of its own (`own_key_ring`)."""
     ready = asyncio.Event()
     task = asyncio.create_task(
         run_signer(
-            key_ring(seed),
+            ring or key_ring(seed),
             socket_path,
             allowed_uids={os.getuid()} if allowed_uids is None else allowed_uids,
             clock=clock or ManualClock(),

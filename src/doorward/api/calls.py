@@ -21,6 +21,9 @@ from doorward.api.bodies.administration import (
     NodeSetup,
     NodeSetupScript,
     PinHostKey,
+    RotateAuthority,
+    Rotation,
+    Rotations,
 )
 from doorward.api.bodies.audit import AuditPage, AuditVerification, ErasedUser, EraseUser
 from doorward.api.bodies.oidc import (
@@ -107,3 +110,5 @@ SEARCH_AUDIT: Final = Call("GET", "/v1/audit", None, AuditPage)  # ?since=&until
 ERASE_USER: Final = Call("POST", "/v1/audit/erasures", EraseUser, ErasedUser)
 VERIFY_AUDIT: Final = Call("GET", "/v1/audit/verification", None, AuditVerification)
 AUTHORITIES: Final = Call("GET", "/v1/authorities", None, Authorities)
+ROTATIONS: Final = Call("GET", "/v1/rotations", None, Rotations)
+ROTATE_AUTHORITY: Final = Call("POST", "/v1/rotations/{purpose}", RotateAuthority, Rotation)

@@ -1,8 +1,11 @@
 """What operations share in one authority process."""
 
 import asyncio
+import hashlib
 from dataclasses import dataclass, field
 from typing import Self
+
+import msgspec
 
 from doorward.api.signer.client import SignerClient
 from doorward.api.signer.messages import KnownKeys
@@ -24,7 +27,10 @@ from doorward.domain.certificates.purposes import Purpose
 
 @dataclass(frozen=True, slots=True)
 class PublicKeys:
-    """The signer's public halves, read once at start. SSH keys are RFC 4253 blobs, X.509 is DER, the rest raw."""
+    """The signer's public halves, in every state. SSH keys are RFC 4253 blobs, X.509 is DER, the rest raw.
+
+    `trust` names what of it a gateway is told to believe, so that both sides can say whether it is the same.
+    """
 
     user_ssh: tuple[bytes, ...]
     session_ssh: tuple[bytes, ...]
@@ -37,6 +43,7 @@ class PublicKeys:
     checkpoint: tuple[bytes, ...]
     manifest: tuple[bytes, ...]
     pin: str
+    trust: str
 
     @classmethod
     def of(cls, known: KnownKeys) -> Self:
@@ -53,7 +60,26 @@ class PublicKeys:
             checkpoint=known.public_keys(Purpose.CHECKPOINT),
             manifest=known.public_keys(Purpose.MANIFEST),
             pin=known.root_pin(),
+            trust=_trust(known),
         )
+
+
+def _trust(known: KnownKeys) -> str:
+    told = (known.public_keys(Purpose.USER_SSH), known.certificates(Purpose.X509_USER))
+    return hashlib.sha256(msgspec.msgpack.encode([sorted(part) for part in told])).hexdigest()[:32]
+
+
+class KeyBook:
+    """The public keys as the signer told them last: a rotation changes them while we run."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self, known: KnownKeys) -> None:
+        self.keys = PublicKeys.of(known)
+
+    def take(self, known: KnownKeys) -> None:
+        """From now on these are believed."""
+        self.keys = PublicKeys.of(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +94,7 @@ class Services:
     store: Store
     log: AuditLog
     signer: SignerClient
-    keys: PublicKeys
+    key_book: KeyBook
     recordings: RecordingStore
     clock: Clock
     entropy: Entropy
@@ -85,3 +111,8 @@ class Services:
     clock_guard: ClockGuard = field(default_factory=ClockGuard)
     counts: Counts = field(default_factory=Counts)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+
+    @property
+    def keys(self) -> PublicKeys:
+        """The public keys of now; who needs two of them to fit together takes this once."""
+        return self.key_book.keys

@@ -34,7 +34,7 @@ COMMANDS: Final = {
     "lock": (f"{_HERE}.locks:lock", "Deny at once, cutting live sessions."),
     "tokens": (f"{_HERE}.tokens:tokens", "Let a machine join."),
     "audit": (f"{_HERE}.audit:audit", "Search, verify and erase from the audit log."),
-    "ca": (f"{_HERE}.authorities:ca", "Show the certificate authorities."),
+    "ca": (f"{_HERE}.authorities:ca", "Show the certificate authorities, and replace their keys."),
     "version": (f"{_HERE}.version:version", "Print the version."),
 }
 

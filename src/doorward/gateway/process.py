@@ -21,7 +21,7 @@ from doorward.base.errors import DoorwardError, Unavailable
 from doorward.domain.recording.levels import RecordingLevel
 from doorward.domain.recording.manifest import Manifest
 from doorward.domain.sessions.states import EndReason
-from doorward.gateway.control import keep_lease, keep_time, keep_watch
+from doorward.gateway.control import TrustKeeper, keep_lease, keep_time, keep_watch
 from doorward.gateway.health import GatewayHealth, HealthPages
 from doorward.gateway.parts import GatewayParts
 from doorward.gateway.ports import ControlPlane
@@ -42,7 +42,6 @@ from doorward.net.one_port import OnePort
 from doorward.net.plain_http import serve_pages
 from doorward.net.supervise import Report, Tasks, supervise
 
-TRUST_EVERY_SECONDS: Final = 30.0
 FIRST_CONTACT_SECONDS: Final = 1.0
 
 
@@ -147,12 +146,13 @@ async def _serve(
     )
     control_plane, sessions = parts.control_plane, parts.sessions
     shipper = Shipper(parts.spool, AuthoritySink(control_plane), parts.clock, report)
+    trust = TrustKeeper(parts)
     jobs = {
         "renew the lease": lambda: keep_lease(control_plane, sessions, parts.clock),
-        "watch": lambda: keep_watch(control_plane, sessions),
+        "watch": lambda: keep_watch(control_plane, sessions, trust.hear),
         "keep time": lambda: keep_time(sessions),
         "renew faces": lambda: faces.keep(control_plane, parts.trust.names),
-        "refresh trust": lambda: _keep_trust(parts),
+        "refresh trust": trust.keep,
         "sync recordings": parts.spool.syncer.run,
         "ship recordings": shipper.run,
     }
@@ -173,12 +173,6 @@ async def _serve(
         sessions.end_all(EndReason.GATEWAY_LOST, lines.STOPPING)
         await port.close()
         await parts.tasks.settle(settings.drain_seconds)
-
-
-async def _keep_trust(parts: GatewayParts) -> None:
-    while True:
-        await asyncio.sleep(TRUST_EVERY_SECONDS)
-        parts.trust = await parts.control_plane.trust()
 
 
 def _report_recovered(parts: GatewayParts, recovered: Recovered) -> None:

@@ -26,11 +26,12 @@ from doorward.authority.jobs.rounds import (
     write_summaries,
 )
 from doorward.authority.jobs.runner import each
+from doorward.authority.key_changes import LOOK_EACH_SECONDS, look_at_keys
 from doorward.authority.noting import note
 from doorward.authority.oidc.parts import OidcParts
 from doorward.authority.operations.oidc_refresh import CLAIMS_EACH_SECONDS, end_too_old, refresh_claims
 from doorward.authority.operations.sign_in import VERSION
-from doorward.authority.services import PublicKeys, Services
+from doorward.authority.services import KeyBook, Services
 from doorward.authority.throttle import SignInThrottle
 from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
@@ -67,7 +68,7 @@ async def open_services(settings: Settings, layout: Layout, store: SqlStore, sig
         store=store,
         log=store,
         signer=signer,
-        keys=PublicKeys.of(await signer.public_keys()),
+        key_book=KeyBook(await signer.public_keys()),
         recordings=DirectoryRecordings(layout.recordings),
         clock=clock,
         entropy=SystemEntropy(),
@@ -152,6 +153,7 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
     jobs: list[tuple[float, str, Callable[[], Any]]] = [
         (SECOND, "sessions", SessionRounds(services).round),
         (SECOND, "clock", lambda: watch_clock(services)),
+        (LOOK_EACH_SECONDS, "keys", lambda: look_at_keys(services)),
         (MINUTE, "summaries", lambda: write_summaries(services)),
         (MINUTE, "checkpoint", lambda: sign_checkpoint(services)),
         (CLAIMS_EACH_SECONDS, "claims", lambda: refresh_claims(services)),

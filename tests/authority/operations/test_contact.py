@@ -143,7 +143,7 @@ async def test_disabled_or_unknown_gateway_gets_no_lease_and_no_watch(lab: Autho
 
 class TestWatch:
     async def test_speaks_at_once(self, lab: AuthorityLab) -> None:
-        assert await next_of(watch(lab.services, lab.gateway, 0)) == WatchMessage(0, [])
+        assert await next_of(watch(lab.services, lab.gateway, 0)) == WatchMessage(0, [], lab.services.keys.trust)
 
     async def test_tells_what_was_cut_before_it_began(self, lab: AuthorityLab, bob: LabSignIn) -> None:
         plan = await open_as(lab, bob, WHERE)
@@ -182,7 +182,7 @@ class TestWatch:
         messages = watch(lab.services, lab.gateway, 0)
         await next_of(messages)
         lab.advance(seconds=1)
-        assert await next_of(messages) == WatchMessage(0, [])
+        assert await next_of(messages) == WatchMessage(0, [], lab.services.keys.trust)
 
     async def test_another_gateways_cuts_are_not_told(self, lab: AuthorityLab, bob: LabSignIn) -> None:
         other = await lab.add_gateway("other", "other.example")

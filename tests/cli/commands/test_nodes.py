@@ -75,7 +75,7 @@ def test_a_host_key_is_pinned_by_its_fingerprint(alice: CommandLine, stub: StubA
     stub.answers["POST /v1/nodes/web/host-key"] = (200, view(NODE))
     done = alice("nodes", "host-key", "web", "SHA256:abc")
     assert (done.exit_code, done.out) == (0, "node/web has the host key SHA256:abc\n")
-    assert stub.seen[-1].json == {"fingerprint": "SHA256:abc"}
+    assert stub.seen[-1].json == {"fingerprint": "SHA256:abc", "authorities_installed": False}
 
 
 def test_list_and_removal(alice: CommandLine, stub: StubAuthority) -> None:

@@ -1,10 +1,13 @@
 """Join tokens are stored as a hash that is no other hash of ours."""
 
+from datetime import timedelta
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from doorward.domain.identity.invitation import hash_code
-from doorward.domain.identity.machines import LEASE_LENGTH, LEASE_RENEWED_EACH, TOKEN_LIFETIME, hash_token
+from doorward.domain.identity.machines import LEASE_LENGTH, TOKEN_LIFETIME, hash_token
+from doorward.gateway.control import LEASE_EVERY_SECONDS
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
@@ -19,4 +22,4 @@ def test_spaces_around_a_token_do_not_count_and_case_does() -> None:
 
 
 def test_lease_survives_a_few_lost_renewals() -> None:
-    assert LEASE_RENEWED_EACH * 4 < LEASE_LENGTH < TOKEN_LIFETIME
+    assert timedelta(seconds=LEASE_EVERY_SECONDS) * 4 < LEASE_LENGTH < TOKEN_LIFETIME

@@ -68,9 +68,13 @@ class NodeSetupScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PinHostKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An administrator typed the fingerprint of the node's host key: `SHA256:...`."""
+    """An administrator typed the fingerprint of the node's host key: `SHA256:...`.
+
+    `authorities_installed` says that the node's sshd trusts every session-SSH key that there is now.
+    """
 
     fingerprint: Annotated[str, Meta(max_length=64)]
+    authorities_installed: bool = False
 
 
 class EnrolNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,13 +138,17 @@ class GatewayList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Authority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One signing key: its direction of trust, its id, its state and its public half (OpenSSH line or PEM)."""
+    """One signing key: its direction of trust, its id, its state and its public half (OpenSSH line or PEM).
+
+    `since` says when it came into its state (RFC 3339), empty for keys from before that was kept.
+    """
 
     purpose: str
     key_id: str
     state: str
     public: str
     fingerprint: str
+    since: str = ""
 
 
 class Authorities(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -148,3 +156,34 @@ class Authorities(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     items: list[Authority]
     pin: str
+
+
+class RotateAuthority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Take this step of a rotation: `prepare`, `switch` or `retire`; only the next one is taken."""
+
+    step: Annotated[str, Meta(max_length=16)]
+
+
+class RotationWait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a step waits for: a `node`, a `gateway`, so many `sign_in`s, or `time`; and what to do about it."""
+
+    kind: str
+    name: str
+    reason: str
+
+
+class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where an authority stands and what comes next. `leftovers` are nodes that still trust a key which is gone."""
+
+    purpose: str
+    state: str
+    since: str
+    next_step: str
+    waits: list[RotationWait]
+    leftovers: list[str]
+
+
+class Rotations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of every authority whose key can be replaced."""
+
+    items: list[Rotation]

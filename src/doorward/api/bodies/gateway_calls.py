@@ -170,17 +170,22 @@ class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WatchMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line of the watch stream: everything up to `epoch` has been said. Sent at once and at least each second."""
+    """One line of the watch stream: everything up to `epoch` has been said. Sent at once and at least each second.
+
+    `trust` is that of `GatewayTrust` now: a gateway that holds another asks anew.
+    """
 
     epoch: int
     cuts: list[Cut] = []
+    trust: Text = ""
 
 
 class GatewayTrust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a gateway needs to check users: the user-SSH authorities' public key blobs, and its own names.
 
     `user_x509_authorities` are the DER certificates of the users' intermediates, for those who come by TLS.
-    `splice_key` proves the PROXY header ahead of TLS that is passed on to the authority.
+    `splice_key` proves the PROXY header ahead of TLS that is passed on to the authority. `trust` names the set of
+    authorities.
     """
 
     installation_id: Text
@@ -191,6 +196,7 @@ class GatewayTrust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node_suffix: Text
     splice_key: Blob
     user_x509_authorities: list[Blob] = []
+    trust: Text = ""
 
 
 class RecordingSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

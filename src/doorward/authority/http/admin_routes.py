@@ -23,11 +23,14 @@ from doorward.api.bodies.administration import (
     NodeSetup,
     NodeSetupScript,
     PinHostKey,
+    RotateAuthority,
+    Rotation,
+    Rotations,
 )
 from doorward.api.bodies.resources import ResourceView
 from doorward.authority.http.access import ACCESS, Access, peer_of
 from doorward.authority.http.user_routes import AnyRequest, user_of
-from doorward.authority.operations import authorities, gateways, joining, nodes, users
+from doorward.authority.operations import authorities, gateways, joining, nodes, rotation, users
 from doorward.authority.services import Services
 from doorward.domain.access.rights import Right
 
@@ -74,10 +77,6 @@ def admin_routes(services: Services) -> Sequence[HTTPRouteHandler]:
     async def join_gateway(request: AnyRequest, data: JSONBody[JoinGateway]) -> JoinedGateway:
         return await joining.join_gateway(services, peer_of(request), data)
 
-    @get("/v1/authorities", opt=_SIGNED_IN)
-    async def list_authorities() -> Authorities:
-        return await authorities.authorities(services)
-
     return [
         add_user,
         invite_user,
@@ -87,8 +86,8 @@ def admin_routes(services: Services) -> Sequence[HTTPRouteHandler]:
         pin_host_key,
         enrol_node,
         join_gateway,
-        list_authorities,
         *_gateway_routes(services),
+        *_authority_routes(services),
     ]
 
 
@@ -106,3 +105,21 @@ def _gateway_routes(services: Services) -> Sequence[HTTPRouteHandler]:
         return await gateways.remove_gateway(services, user_of(request), name)
 
     return [list_gateways, disable_gateway, remove_gateway]
+
+
+def _authority_routes(services: Services) -> Sequence[HTTPRouteHandler]:
+    @get("/v1/authorities", opt=_SIGNED_IN)
+    async def list_authorities() -> Authorities:
+        return await authorities.authorities(services)
+
+    @get("/v1/rotations", opt={ACCESS: Right("node", "list")})
+    async def list_rotations(request: AnyRequest) -> Rotations:
+        return await rotation.rotations(services, user_of(request))
+
+    @post("/v1/rotations/{purpose:str}", opt=_UPDATES_NODES, status_code=HTTP_200_OK)
+    async def rotate_authority(
+        request: AnyRequest, purpose: FromPath[str], data: JSONBody[RotateAuthority]
+    ) -> Rotation:
+        return await rotation.rotate(services, user_of(request), purpose, data)
+
+    return [list_authorities, list_rotations, rotate_authority]

@@ -88,6 +88,8 @@ NEEDS: Final[Mapping[tuple[str, str], Needs]] = {
     ("POST", "/v1/enrol-node"): _OPEN,
     ("POST", "/v1/join-gateway"): _OPEN,
     ("GET", "/v1/authorities"): _SELF,
+    ("GET", "/v1/rotations"): _right("node", "list"),  # and the role admin, as for gateways
+    ("POST", "/v1/rotations/{purpose}"): _right("node", "update"),
     ("GET", "/v1/gateways"): _right("node", "list"),
     ("POST", "/v1/gateways/{name}/disable"): _right("node", "update"),  # and the role admin, as for tokens
     ("DELETE", "/v1/gateways/{name}"): _right("node", "delete"),

@@ -1,6 +1,7 @@
 """The installation's public keys, for people who check or export them."""
 
 import hashlib
+from datetime import UTC, datetime
 
 from doorward.api.bodies.administration import Authorities, Authority
 from doorward.api.signer.messages import KnownKey
@@ -26,4 +27,5 @@ def _authority(key: KnownKey) -> Authority:
         public, shown = public_key_line(blob, f"doorward-{key.purpose}"), fingerprint(blob)
     else:
         public, shown = key.public_key.hex(), "sha256:" + hashlib.sha256(key.public_key).hexdigest()
-    return Authority(str(key.purpose), key.key_id, str(key.state), public, shown)
+    since = datetime.fromtimestamp(key.since, UTC).isoformat() if key.since else ""
+    return Authority(str(key.purpose), key.key_id, str(key.state), public, shown, since)

@@ -18,7 +18,7 @@ from doorward.authority.services import Services
 from doorward.base.errors import Missing
 from doorward.domain.audit.event import Actor, Subjects
 from doorward.domain.audit.events_machines import GATEWAY_LEASE_REGAINED
-from doorward.domain.identity.machines import LEASE_LENGTH
+from doorward.domain.identity.machines import LEASE_LENGTH, Gateway
 from doorward.domain.sessions.record import SessionCut
 from doorward.domain.sessions.states import EndReason, SessionState
 
@@ -33,18 +33,26 @@ UNSEEN_AFTER: Final = timedelta(seconds=15)
 async def gateway_trust(services: Services, caller: GatewayCaller) -> GatewayTrust:
     """What the gateway checks users against, and under which names it is known."""
 
-    def work(tx: Transaction) -> Sequence[str]:
-        return known_gateway(tx, caller).names
+    keys = services.keys
 
+    def work(tx: Transaction) -> Gateway:
+        return known_gateway(tx, caller)
+
+    gateway = await services.store.read(work)
+    if gateway.trust != keys.trust:
+        # Before it is answered: a rotation waits for those that were not told, not for those whose answer was lost,
+        # who ask again (`WatchMessage.trust`).
+        await services.store.write(lambda tx: tx.gateways.told_trust(caller.gateway_id, keys.trust))
     return GatewayTrust(
         installation_id=services.installation_id,
         gateway_id=caller.gateway_id,
-        user_authorities=list(services.keys.user_ssh),
-        names=list(await services.store.read(work)),
+        user_authorities=list(keys.user_ssh),
+        names=list(gateway.names),
         authority_names=[*services.names, PINNED_SERVER_NAME],
         node_suffix=services.node_suffix,
         splice_key=services.splice_key,
-        user_x509_authorities=list(services.keys.x509_user),
+        user_x509_authorities=list(keys.x509_user),
+        trust=keys.trust,
     )
 
 
@@ -83,6 +91,7 @@ async def renew_lease(services: Services, caller: GatewayCaller, said: RenewLeas
 async def watch(services: Services, caller: GatewayCaller, after_epoch: int) -> AsyncIterator[WatchMessage]:
     """Everything after `after_epoch` for this gateway, at once, then whatever is cut, and a heartbeat each second."""
     seen = after_epoch
+    said_trust = ""
     last_said = float("-inf")
 
     def work(tx: Transaction) -> tuple[int, Sequence[SessionCut], bool]:
@@ -99,9 +108,12 @@ async def watch(services: Services, caller: GatewayCaller, after_epoch: int) -> 
     while True:
         epoch, cuts, is_known = await services.store.read(work)
         now = services.clock.elapsed_seconds()
-        if epoch != seen or not is_known or now - last_said >= HEARTBEAT_SECONDS:
-            yield WatchMessage(epoch, [Cut(one.session_id, str(one.reason), one.message, one.epoch) for one in cuts])
-            seen = epoch
+        trust = services.keys.trust
+        is_news = epoch != seen or trust != said_trust or not is_known
+        if is_news or now - last_said >= HEARTBEAT_SECONDS:
+            said = [Cut(one.session_id, str(one.reason), one.message, one.epoch) for one in cuts]
+            yield WatchMessage(epoch, said, trust)
+            seen, said_trust = epoch, trust
             last_said = now
         if not is_known:
             return

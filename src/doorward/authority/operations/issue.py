@@ -23,12 +23,13 @@ from doorward.base.errors import Invalid
 from doorward.base.ids import SignInId, UserId, new_id
 from doorward.domain.audit.event import Actor, Event, Subjects
 from doorward.domain.audit.events_people import USER_SIGNED_IN
+from doorward.domain.certificates.ssh_check import authority_of
 from doorward.domain.certificates.x509_check import to_pem
 from doorward.domain.certificates.x509_issue import public_key_of_csr
 from doorward.domain.identity.oidc_claims import Claimed
 from doorward.domain.identity.oidc_sign_in import METHOD_DEVICE
 from doorward.domain.identity.sign_in import SignIn
-from doorward.wire.ssh.public_key import parse_public_key_line, public_key_line
+from doorward.wire.ssh.public_key import fingerprint, parse_public_key_line, public_key_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ async def issue(
     user_id = UserId(proven.user.id)
     identity = SignInId(new_id(services.entropy))
     typed = proven.method == METHOD_DEVICE
+    face_keys = services.keys.face_host
     ssh = await services.signer.sign_user_ssh(
         user_id=user_id, sign_in_id=identity, public_key=keys.ssh, lifetime=proven.length, typed_code=typed
     )
@@ -92,6 +94,8 @@ async def issue(
             method=proven.method,
             source=proven.peer.source,
             client=proven.client,
+            ssh_authority=authority_of(ssh.certificate),
+            face_authorities=tuple(fingerprint(blob) for blob in face_keys),
         )
         tx.sign_ins.add(sign_in)
         if then is not None:
@@ -109,7 +113,7 @@ async def issue(
         ssh_certificate=public_key_line(ssh.certificate, proven.user.name),
         x509_chain_pem=chain,
         x509_root_pem=to_pem(services.keys.x509_root),
-        face_authorities=[public_key_line(blob) for blob in services.keys.face_host],
+        face_authorities=[public_key_line(blob) for blob in face_keys],
         gateways=gateways,
         node_suffix=services.node_suffix,
         installation_id=services.installation_id,

@@ -42,12 +42,14 @@ class NotTheTokensNames(Refused):
     code = "not_the_tokens_names"
 
 
-def require_administrator(services: Services, tx: Transaction, caller: UserCaller, verb: str) -> None:
-    """`NoRight` or `NotAdministrator` unless the caller may do this to gateways."""
+def require_administrator(
+    services: Services, tx: Transaction, caller: UserCaller, verb: str, doing: str = "looking after gateways"
+) -> None:
+    """`NoRight` or `NotAdministrator` unless the caller may do this to what every node depends on."""
     require(services, tx, caller, "node", verb)
     prepared = services.policy.view(tx).prepared(caller.user_id, caller.sign_in_id)
     if ADMINISTRATOR not in prepared.subject.role_names:
-        raise NotAdministrator(f"looking after gateways: this needs the role {ADMINISTRATOR}")
+        raise NotAdministrator(f"{doing}: this needs the role {ADMINISTRATOR}")
 
 
 async def issue_token(services: Services, caller: UserCaller, said: IssueToken) -> IssuedToken:

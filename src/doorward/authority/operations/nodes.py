@@ -6,6 +6,7 @@ There is no silent first use: until one of the two has happened, a node is unver
 import ipaddress
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ from doorward.domain.audit.events_machines import (
     NODE_SETUP_TOKEN_ISSUED,
 )
 from doorward.domain.certificates.principals import checked_login, session_principal
+from doorward.domain.certificates.ssh_check import authority_of
 from doorward.domain.certificates.x509_check import to_pem
 from doorward.domain.identity.machines import HostVerification, NodeHost, TokenKind
 from doorward.wire.errors import RemoteProtocolError
@@ -106,6 +108,7 @@ async def enrol_node(services: Services, peer: Peer, said: EnrolNode) -> Enrolle
     row = await services.store.read(lambda tx: look_at(tx, said.token, TokenKind.NODE))
     node_id = NodeId(row.target_id)
     signed = await services.signer.sign_node_host(node_id=node_id, public_key=blob)
+    session_keys = services.keys.session_ssh
 
     def work(tx: Transaction) -> bool:
         stored = tx.resources.by_id("node", node_id)
@@ -118,7 +121,17 @@ async def enrol_node(services: Services, peer: Peer, said: EnrolNode) -> Enrolle
         if known is not None and known.fingerprint != shown:
             lock_doubted(services, ending, stored, known, shown)
             return False
-        tx.node_hosts.put(NodeHost(node_id, shown, blob, HostVerification.TOKEN, tx.now, node_id))
+        host = NodeHost(
+            node_id,
+            shown,
+            blob,
+            HostVerification.TOKEN,
+            tx.now,
+            node_id,
+            session_authorities=tuple(fingerprint(one) for one in session_keys),
+            host_authority=authority_of(signed.certificate),
+        )
+        tx.node_hosts.put(host)
         fields = {"name": stored.name, "fingerprint": shown, "source": peer.source}
         note(tx, NODE_ENROLLED, Actor.node(node_id), fields, _subjects(stored))
         return True
@@ -133,7 +146,7 @@ async def enrol_node(services: Services, peer: Peer, said: EnrolNode) -> Enrolle
     return EnrolledNode(
         node_id=node_id,
         host_certificate=public_key_line(signed.certificate, row.name),
-        session_authorities=[public_key_line(one, "doorward-session") for one in services.keys.session_ssh],
+        session_authorities=[public_key_line(one, "doorward-session") for one in session_keys],
         check_certificates=checks,
     )
 
@@ -225,6 +238,12 @@ async def pin_host_key(services: Services, caller: UserCaller, name: str, said: 
         ending = Ending.begin(tx)
         known = tx.node_hosts.get(node_id)
         host = NodeHost(node_id, said.fingerprint, b"", HostVerification.FINGERPRINT, tx.now, caller.user_id)
+        if known is not None and known.fingerprint == said.fingerprint:
+            trusted, signer = known.session_authorities, known.host_authority
+            host = replace(host, session_authorities=trusted, host_authority=signer)
+        if said.authorities_installed:
+            trusted = tuple(fingerprint(one) for one in services.keys.session_ssh)
+            host = replace(host, session_authorities=trusted)
         tx.node_hosts.put(host)
         fields = {"name": stored.name, "fingerprint": said.fingerprint}
         note(tx, NODE_KEY_PINNED, actor, fields, _subjects(stored))

@@ -96,10 +96,16 @@ def setup(
 @nodes.command("host-key", short_help="Say which host key a node has.")
 @click.argument("name")
 @click.argument("fingerprint", metavar="SHA256:...")
-def host_key(name: str, fingerprint: str) -> None:
-    """Say which host key a node has, as `ssh-keygen -lf` prints it on the node; any other is refused from then on."""
+@click.option("--authorities", is_flag=True, help="Its sshd trusts all that dw ca export session-ssh prints now.")
+def host_key(name: str, fingerprint: str, *, authorities: bool) -> None:
+    """Say which host key a node has, as `ssh-keygen -lf` prints it on the node; any other is refused from then on.
+
+    A rotation of session-ssh waits until --authorities said of each node without a set-up script that it has the new
+    key.
+    """
     with authority() as client:
-        view = client.call(PIN_HOST_KEY, PinHostKey(fingerprint=fingerprint), places={"name": name})
+        said = PinHostKey(fingerprint=fingerprint, authorities_installed=authorities)
+        view = client.call(PIN_HOST_KEY, said, places={"name": name})
     shown.line(f"{view.kind}/{view.name} has the host key {fingerprint}")
 
 

@@ -18,8 +18,8 @@ from doorward.domain.certificates.principals import gateway_of, sign_in_of, user
 from doorward.domain.certificates.purposes import Purpose
 from doorward.domain.certificates.signatures import verify_signature
 from doorward.domain.certificates.ssh_profiles import BEFORE, LIFETIMES
-from doorward.wire.ssh.certificate import CertificateFields, CertificateType, SshCertificate
-from doorward.wire.ssh.public_key import ED25519
+from doorward.wire.ssh.certificate import CertificateFields, CertificateType, SshCertificate, parse_certificate
+from doorward.wire.ssh.public_key import ED25519, fingerprint
 
 CERTIFICATES_REMEMBERED_MAX: Final = 1024
 _SECONDS_MAX: Final = 1 << 40
@@ -127,3 +127,8 @@ def _check_times(fields: CertificateFields, now: datetime, purpose: Purpose) -> 
 
 def _end(fields: CertificateFields) -> datetime:
     return from_micros(fields.valid_before * 1_000_000)
+
+
+def authority_of(certificate: bytes) -> str:
+    """The fingerprint of the key that signed a certificate of our own; nothing is checked."""
+    return fingerprint(parse_certificate(certificate).signature_key)

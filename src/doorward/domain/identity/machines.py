@@ -11,7 +11,6 @@ from doorward.domain.access.gateway_scope import Scope
 
 TOKEN_LIFETIME: Final = timedelta(minutes=10)
 LEASE_LENGTH: Final = timedelta(seconds=10)
-LEASE_RENEWED_EACH: Final = timedelta(seconds=2)
 OLD_IDENTITY_OVERLAP: Final = timedelta(seconds=30)
 """How long a gateway's earlier certificate is good once the newer one was seen: calls that are under way, not more."""
 
@@ -49,7 +48,8 @@ class Gateway:
 
     Of its certificates `x509_serial` counts; the one before it (`previous_serial`) until `previous_until`, or, as long
     as that is empty, until the newer one has been seen: the answer that brought it may have been lost. A removed one
-    stays under its id, without a name, since its sessions are over only when its lease is.
+    stays under its id, without a name, since its sessions are over only when its lease is. `trust` says which
+    authorities it was told to believe last.
     """
 
     id: GatewayId
@@ -63,6 +63,7 @@ class Gateway:
     previous_serial: str = ""
     previous_until: datetime | None = None
     removed: datetime | None = None
+    trust: str = ""
 
     def is_shown_by(self, serial: str, now: datetime) -> bool:
         """Whether the certificate of this serial speaks for it."""
@@ -85,7 +86,9 @@ class HostVerification(StrEnum):
 class NodeHost:
     """The host key that a node must show when it shows no certificate; `host_key` is the RFC 4253 public key blob.
 
-    Verified by a typed fingerprint, the blob is empty until the first connection shows a key of that fingerprint.
+    Verified by a typed fingerprint, the blob is empty: a gateway compares fingerprints. `session_authorities` are the
+    fingerprints of the session-SSH keys that its sshd was told to trust, `host_authority` that of the node-host key
+    which signed its certificate; empty where that is not known.
     """
 
     node_id: NodeId
@@ -94,6 +97,8 @@ class NodeHost:
     verified_by: HostVerification
     verified_at: datetime
     verifier: str
+    session_authorities: tuple[str, ...] = ()
+    host_authority: str = ""
 
 
 def hash_token(token: str) -> bytes:

@@ -26,7 +26,11 @@ class SignInEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """One sign-in of one user; `ssh_serial` is how a gateway's proof finds it."""
+    """One sign-in of one user; `ssh_serial` is how a gateway's proof finds it.
+
+    `ssh_authority` is the fingerprint of the key that signed its SSH certificate, `face_authorities` are those of the
+    keys that its client was told to believe of gateways; empty for sign-ins from before that was kept.
+    """
 
     id: SignInId
     user_id: UserId
@@ -39,6 +43,8 @@ class SignIn:
     client: str
     ended: datetime | None = None
     end_reason: SignInEnd | None = None
+    ssh_authority: str = ""
+    face_authorities: tuple[str, ...] = ()
 
     def is_live(self, now: datetime) -> bool:
         """Whether its certificates still count."""

@@ -51,6 +51,10 @@ class SqlGateways:
         """Its certificate was seen: until when the one before it counts."""
         self._set(gateway_id, previous_until=until)
 
+    def told_trust(self, gateway_id: GatewayId, trust: str) -> None:
+        """It was told which authorities to believe."""
+        self._set(gateway_id, trust=trust)
+
     def disable(self, gateway_id: GatewayId) -> None:
         """It may not call any more."""
         self._set(gateway_id, disabled=True)
@@ -128,6 +132,7 @@ def _gateway(row: Row[Any]) -> Gateway:
         previous_serial=row.previous_serial,
         previous_until=row.previous_until,
         removed=row.removed,
+        trust=row.trust,
     )
 
 
@@ -152,4 +157,13 @@ def _token(row: Row[Any]) -> JoinToken:
 
 def _host(row: Row[Any]) -> NodeHost:
     verified_by = HostVerification(row.verified_by)
-    return NodeHost(row.node_id, row.fingerprint, row.host_key, verified_by, row.verified_at, row.verifier)
+    return NodeHost(
+        row.node_id,
+        row.fingerprint,
+        row.host_key,
+        verified_by,
+        row.verified_at,
+        row.verifier,
+        session_authorities=tuple(row.session_authorities),
+        host_authority=row.host_authority,
+    )

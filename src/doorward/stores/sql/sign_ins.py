@@ -45,6 +45,11 @@ class SqlSignIns:
         )
         return [_sign_in(row) for row in rows]
 
+    def live(self, now: datetime) -> Sequence[SignIn]:
+        """Every live sign-in."""
+        live = select(sign_ins).where(sign_ins.c.ended.is_(None), sign_ins.c.created <= now, sign_ins.c.expires > now)
+        return [_sign_in(row) for row in self.connection.execute(live)]
+
     def end(self, sign_in_id: SignInId, reason: SignInEnd, now: datetime) -> bool:
         """True when it was live."""
         found = self.connection.execute(
@@ -72,4 +77,6 @@ def _sign_in(row: Row[Any]) -> SignIn:
         client=row.client,
         ended=row.ended,
         end_reason=None if row.end_reason is None else SignInEnd(row.end_reason),
+        ssh_authority=row.ssh_authority,
+        face_authorities=tuple(row.face_authorities),
     )

@@ -133,6 +133,8 @@ sign_ins = Table(
     Column("client", String(255), nullable=False),
     Column("ended", Moment),
     Column("end_reason", String(32)),
+    Column("ssh_authority", String(128), nullable=False, server_default=""),
+    Column("face_authorities", JsonText, nullable=False, server_default="[]"),
 )
 
 gateways = Table(
@@ -149,6 +151,7 @@ gateways = Table(
     Column("previous_serial", String(64), nullable=False, server_default=""),
     Column("previous_until", Moment),
     Column("removed", Moment),
+    Column("trust", String(64), nullable=False, server_default=""),
 )
 
 join_tokens = Table(
@@ -175,4 +178,15 @@ node_hosts = Table(
     Column("verified_by", String(32), nullable=False),
     Column("verified_at", Moment, nullable=False),
     Column("verifier", String(255), nullable=False),
+    Column("session_authorities", JsonText, nullable=False, server_default="[]"),
+    Column("host_authority", String(128), nullable=False, server_default=""),
+)
+
+noted_keys = Table(
+    "noted_keys",
+    metadata,
+    Column("key_id", ID, primary_key=True),
+    Column("purpose", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("fingerprint", String(128), nullable=False),
 )

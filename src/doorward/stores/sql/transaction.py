@@ -12,6 +12,7 @@ from doorward.stores.sql.checkpoints import SqlCheckpoints
 from doorward.stores.sql.jumps import SqlJumps
 from doorward.stores.sql.log_verify import erase_user
 from doorward.stores.sql.machines import SqlGateways, SqlJoinTokens, SqlNodeHosts
+from doorward.stores.sql.noted_keys import SqlNotedKeys
 from doorward.stores.sql.oidc import SqlIdentityLinks, SqlOidcFlows, SqlOidcSignIns
 from doorward.stores.sql.people import SqlFailures, SqlInvitations, SqlPasswords, SqlPersons, SqlTotpFactors
 from doorward.stores.sql.recent_factors import SqlRecentFactors
@@ -136,6 +137,11 @@ class SqlTransaction:
     def node_hosts(self) -> SqlNodeHosts:
         """Verified host keys."""
         return SqlNodeHosts(self.connection)
+
+    @cached_property
+    def noted_keys(self) -> SqlNotedKeys:
+        """Authorities' keys as the log tells of them."""
+        return SqlNotedKeys(self.connection)
 
     @cached_property
     def checkpoints(self) -> SqlCheckpoints:
