@@ -65,11 +65,6 @@ class PolicyView:
         found = self.user_names.get(name)
         return self.users.get(found) if found else None
 
-    def node_named(self, name: str) -> tuple[StoredResource, Node] | None:
-        """The node of that name."""
-        found = self.node_names.get(name)
-        return self.nodes.get(found) if found else None
-
     def roles_of(self, user: User) -> tuple[Role, ...]:
         """The roles a user holds; `UnknownSubject` when one of them does not exist, since it may have held a deny."""
         try:

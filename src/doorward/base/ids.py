@@ -15,7 +15,6 @@ ID_LENGTH: Final = 26
 _ID_PATTERN: Final = re.compile(r"[a-z2-7]{26}", re.ASCII)
 
 InstallationId = NewType("InstallationId", str)
-ResourceId = NewType("ResourceId", str)
 UserId = NewType("UserId", str)
 NodeId = NewType("NodeId", str)
 GatewayId = NewType("GatewayId", str)

@@ -15,7 +15,7 @@ from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
 from doorward.base.errors import Conflict, Invalid, Missing
 from doorward.base.ids import SessionId, checked_id
-from doorward.domain.audit.catalogue import BY_NAME
+from doorward.domain.audit.catalogue import UnknownEventType, reportable_by_gateway
 from doorward.domain.audit.event import Actor, Subjects
 from doorward.domain.audit.events_sessions import SESSION_ENDED, SESSION_STARTED
 from doorward.domain.recording.levels import RecordingLevel
@@ -120,8 +120,11 @@ def _start(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said:
 
 
 def _note(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said: Note) -> None:
-    known = BY_NAME.get(said.type)
-    if known is None or not known.from_gateway or known.name in _NOT_AS_NOTES:
+    try:
+        known = reportable_by_gateway(said.type)
+    except UnknownEventType as error:
+        raise Invalid("noting what happened in a session: a gateway does not report events of that type") from error
+    if known.name in _NOT_AS_NOTES:
         raise Invalid("noting what happened in a session: a gateway does not report events of that type")
     note(tx, known, Actor.gateway(caller.gateway_id), said.fields, subjects_of(session))
 

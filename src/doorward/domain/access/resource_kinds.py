@@ -61,4 +61,3 @@ RESOURCE_KINDS: Final = {
     )
 }
 DIMENSIONS: Final = {dimension.name: dimension for kind in RESOURCE_KINDS.values() for dimension in kind.dimensions}
-MATCHER_FIELDS: Final = {dimension.role_field: dimension for dimension in DIMENSIONS.values()}

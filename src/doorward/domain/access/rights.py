@@ -65,11 +65,6 @@ def rights_not_held(giver: Sequence[Role], *, before: Sequence[Role], after: Seq
     return tuple(sorted((added | lifted) - rights_of(giver)))
 
 
-def may_give(giver: Sequence[Role], *, before: Sequence[Role], after: Sequence[Role]) -> bool:
-    """Whether `giver` holds everything that the change gives."""
-    return not rights_not_held(giver, before=before, after=after)
-
-
 def _covers(rule: ApiRule, resource: str, verb: str) -> bool:
     return resource in rule.resources and verb in rule.verbs
 

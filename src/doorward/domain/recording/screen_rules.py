@@ -28,7 +28,8 @@ _PLAIN_FINALS: Final = frozenset("@ABCDEFGHIJKLMPSTXZ`abdefgmrsu")
 _ANSI_MODES: Final = frozenset({"4"})  # insert
 # Reverse video, origin, wrap, cursor blink and visibility, alternate screens, left and right margins, synchronised.
 _PRIVATE_MODES: Final = frozenset({"5", "6", "7", "12", "25", "47", "69", "1047", "1048", "1049", "2026"})
-_NUMBER: Final = re.compile(r"[0-9]{0,5}(?::[0-9]{0,5})*", re.ASCII)
+_DIGITS: Final = rf"[0-9]{{0,{PARAMETER_DIGITS_MAX}}}"
+_NUMBER: Final = re.compile(rf"{_DIGITS}(?::{_DIGITS})*", re.ASCII)
 _NUMBER_LENGTH_MAX: Final = 64
 
 # What puts a terminal back after a replay, wherever the replay stopped.

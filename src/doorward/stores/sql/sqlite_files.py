@@ -14,7 +14,6 @@ from sqlalchemy import Engine, NullPool, create_engine, event
 
 from doorward.base.errors import Invalid
 
-DATABASE_NAME: Final = "doorward.db"
 BUSY_MILLISECONDS: Final = 5_000  # another process (a backup, a second start) may hold the lock that long
 CACHE_KIB: Final = 16_384
 
