@@ -219,7 +219,7 @@ def test_a_locked_database_opens_nothing_says_so_and_recovers(house: House) -> N
         done = house.ssh(person, "exit 3")
         other.execute("ROLLBACK")
     assert done.returncode == 255
-    assert b"the database is locked, full or gone" in done.stderr
+    assert b"doorward: using the store: the database is locked, full or gone" in done.stderr
     serves_again(house, person)
     house.admin.dw("audit", "verify")
     assert len(house.sessions(person)) > before

@@ -239,6 +239,7 @@ class UserFront:
 
     def _refuse(self, sign_in: SignIn, line: str) -> None:
         """No session: the reason as a banner, which every client shows, then a failure, whatever follows."""
+        line = lines.said(line)
         sign_in.refuse()
         user = self._user
         user.show(line)

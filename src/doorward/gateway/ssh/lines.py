@@ -2,6 +2,7 @@
 
 from typing import Final
 
+PREFIX: Final = "doorward: "
 OVER: Final = "doorward: this session is over"
 EXPIRED: Final = "doorward: the time of this session is over"
 IDLE: Final = "doorward: the session was idle for too long and was closed"
@@ -29,3 +30,8 @@ UNASKED: Final = "doorward: nothing was asked for that this could be"
 TOO_FAST: Final = "doorward: more is opened than can be written down; try again in a moment"
 TOO_MANY_NAMES: Final = "doorward: you ask for too many nodes at once; try again in a moment"
 NOT_LISTENING: Final = "doorward: the node does not listen there for you"
+
+
+def said(message: str) -> str:
+    """A refusal's message, the authority's or ours, as users see it between lines of ssh and of the node."""
+    return message if message.startswith(PREFIX) else PREFIX + message
