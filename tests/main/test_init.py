@@ -10,6 +10,7 @@ import pytest
 from tests.support.installation import temporary_folder
 
 from doorward.base.clock import SystemClock
+from doorward.base.entropy import SystemEntropy
 from doorward.base.errors import DoorwardError
 from doorward.base.ids import UserId
 from doorward.domain.audit.log import LogQuery
@@ -20,6 +21,7 @@ from doorward.main.installation import read_installation_id
 from doorward.main.layout import Layout
 from doorward.main.open_store import open_store
 from doorward.main.settings import Settings, load_settings
+from doorward.stores.keys.kek import create_kek_file
 from doorward.stores.sql.store import SqlStore
 
 
@@ -128,6 +130,36 @@ async def test_failure_leaves_nothing_half_made(layout: Layout, broken: str, mon
             await made(layout)
     assert list(layout.root.iterdir()) == []
     await made(layout)
+
+
+@pytest.mark.parametrize("broken", ["doorward.main.init.create_keys", "doorward.main.init._found"])
+async def test_failure_takes_back_the_key_that_it_made_elsewhere(
+    layout: Layout, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    elsewhere = layout.root.parent / "kek"
+    settings = Settings(key_encryption_key=f"file:{elsewhere}")
+    with monkeypatch.context() as patch:
+        patch.setattr(broken, fail)
+        with pytest.raises((OSError, DoorwardError)):
+            await initialise(settings, layout, "admin")
+    assert not elsewhere.exists()
+    await initialise(settings, layout, "admin")
+
+
+async def test_failure_leaves_a_key_that_was_there_before(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    elsewhere = layout.root.parent / "kek"
+    create_kek_file(elsewhere, SystemEntropy())
+    before = elsewhere.read_bytes()
+    monkeypatch.setattr("doorward.main.init.create_keys", fail)
+    with pytest.raises(OSError, match="no space"):
+        await initialise(Settings(key_encryption_key=f"file:{elsewhere}"), layout, "admin")
+    assert elsewhere.read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["", "a b", "root\n", "ünï", "a/b", "x" * 300])

@@ -6,7 +6,9 @@ nothing as soon as an administrator exists.
 
 import os
 import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from doorward.authority.noting import note
 from doorward.authority.operations.enrol import administrator_exists
@@ -76,20 +78,26 @@ async def initialise(settings: Settings, layout: Layout, administrator: str) -> 
     if layout.root.exists() and any(layout.root.iterdir()):
         raise AlreadyInitialised(f"initialising {layout.root}: it is not empty")
     make_private_directory(layout.root)
-    try:
-        return await _make(settings, layout, administrator)
-    except BaseException:
-        for path in layout.root.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        raise
+    with ExitStack() as undone:
+        undone.callback(_empty, layout.root)
+        made = await _make(settings, layout, administrator, undone)
+        undone.pop_all()
+        return made
 
 
-async def _make(settings: Settings, layout: Layout, administrator: str) -> Initialised:
+def _empty(directory: Path) -> None:
+    for path in directory.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+async def _make(settings: Settings, layout: Layout, administrator: str, undone: ExitStack) -> Initialised:
+    """`undone` runs unless all is well: what is made outside the directory is removed by it, too."""
     clock, entropy = SystemClock(), SystemEntropy()
     installation_id = InstallationId(new_id(entropy))
     source = kek_source(settings, layout)
     if isinstance(source, KekFile) and not source.path.exists():
         create_kek_file(source.path, entropy)
+        undone.callback(source.path.unlink, missing_ok=True)
     kek = load_kek(source, os.environ)
     for directory in (layout.authority, layout.recordings, layout.gateway, layout.spool, layout.run):
         make_private_directory(directory)
