@@ -32,11 +32,23 @@ class Installation:
     process: subprocess.Popen[bytes] | None = None
     pin: str = ""
     first_code: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    """What `doorward` finds in its environment beside the usual."""
+    options: tuple[str, ...] = ()
+    """More words for `doorward serve`."""
 
     @classmethod
-    def create(cls, folder: Path, administrator: str = "admin", store: str = "", users: str = "") -> Self:
+    def create(
+        cls,
+        folder: Path,
+        administrator: str = "admin",
+        store: str = "",
+        users: str = "",
+        kek: str = "",
+        environment: dict[str, str] | None = None,
+    ) -> Self:
         """Run `doorward init`; on SQLite unless PostgreSQL is named, as one user unless each role has its own."""
-        made = cls(folder)
+        made = cls(folder, environment=environment or {})
         words = ["init", "--data", str(made.data), "--admin", administrator]
         for name in made.names:
             words += ["--name", name]
@@ -45,6 +57,7 @@ class Installation:
         words += ["--gateway-metrics-listen", f"127.0.0.1:{made.gateway_metrics_port}"]
         words += ["--store", store] if store else []
         words += ["--users", users] if users else []
+        words += ["--kek", kek] if kek else []
         done = subprocess.run(
             [*DOORWARD, *words], env=made.env(), capture_output=True, text=True, timeout=60, check=False
         )
@@ -71,14 +84,14 @@ class Installation:
     def env(self) -> dict[str, str]:
         """Nothing of our own environment but where programs are."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "VIRTUAL_ENV") if name in os.environ}
-        return {**kept, "HOME": str(self.folder)}
+        return {**kept, "HOME": str(self.folder), **self.environment}
 
     def start(self) -> None:
         """Run `doorward serve` and wait until it says that it is ready."""
         with self.log.open("ab") as log:
             before = self.log.stat().st_size
             self.process = subprocess.Popen(
-                [*DOORWARD, "serve", "--data", str(self.data)],
+                [*DOORWARD, "serve", "--data", str(self.data), *self.options],
                 env=self.env(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -83,10 +83,10 @@ def test_signer_alone_can_not_be_looked_into(running: Installation) -> None:
 
 
 def test_processes_share_no_session_and_no_environment(running: Installation) -> None:
+    sessions = {os.getsid(running.pid_of(role)) for role in ROLES}
+    assert len(sessions) == len(ROLES)
     for role in ("authority", "gateway"):
-        environment = environment_of(running.pid_of(role))
-        assert "HOME=" not in environment
-        assert "KEK" not in environment
+        assert "HOME=" not in environment_of(running.pid_of(role))
 
 
 def is_back(installation: Installation, role: str, before: int, who: Person) -> bool:

@@ -81,6 +81,18 @@ class PythonAnywhere:
             check=False,
         )
 
+    def begin(self, account: Account, words: list[str]) -> subprocess.Popen[bytes]:
+        """`python WORDS` as the account, not waited for; what it says goes nowhere."""
+        return subprocess.Popen(
+            [self._program, *words],
+            **identity_of(account),
+            env=self._environment,
+            pass_fds=self._descriptors,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
     def start(self, account: Account, words: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         """`python WORDS` as the account, once it has said that it is ready."""
         reader, writer = os.pipe()
