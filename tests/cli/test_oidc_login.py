@@ -20,7 +20,7 @@ from doorward.cli import oidc_login
 from doorward.cli.oidc_login import checked_address, chosen_connector
 
 STATE = "s" * 43
-SOON = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+SOON = (datetime.now(UTC) + timedelta(hours=5)).isoformat()  # a whole run of all tests may lie between
 WORDS = ("--no-agent",)
 
 

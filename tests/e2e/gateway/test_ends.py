@@ -276,6 +276,7 @@ async def test_a_node_is_accepted_by_its_known_key(lab: Lab) -> None:
     lab.node.use_host_authority = False
     lab.node.host_key = parse_public_key_line(lab.sshd.host_key_line)
     assert (await lab.ssh("true")).exit_code == 0
+    await lab.eventually(lambda: lab.only_session() in lab.control_plane.started)
     assert lab.control_plane.started[lab.only_session()].host_verified_by == "key"
 
 
