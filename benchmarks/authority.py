@@ -76,7 +76,7 @@ async def _measure(nodes: int, lists: int, operations: int) -> dict[str, float]:
         ]
         wanted = await _requests(services, users, operations + WARM_UPS)
         gateway = await services.store.read(lambda tx: tx.gateways.list()[0])
-        caller = GatewayCaller(gateway.id, gateway.name, "127.0.0.1")
+        caller = GatewayCaller(gateway.id, gateway.name, "127.0.0.1", gateway.x509_serial)
         listed = await _lists(services, users[0], lists)
         await _open(services, caller, wanted[:WARM_UPS])
         cpu, began = time.process_time(), time.perf_counter()
