@@ -2,11 +2,12 @@
 
 import asyncio
 
+import msgspec
 from tests.support.fake_control_plane import FakeControlPlane
 
 from doorward.api.bodies.gateway_calls import NOTES_MAX, Note, SessionEnded, SessionReport, SessionStarted
-from doorward.base.errors import Conflict, DoorwardError, Unavailable
-from doorward.gateway.reports import NOTES_PENDING_MAX, REFUSED_NOTES_MAX, SessionReports
+from doorward.base.errors import Conflict, DoorwardError, Invalid, Unavailable
+from doorward.gateway.reports import NOTES_PENDING_MAX, REFUSED_NOTES_MAX, REPORT_BYTES_MAX, SessionReports
 from doorward.net.supervise import Tasks
 
 STARTED = SessionStarted("SHA256:x", "certificate")
@@ -75,8 +76,8 @@ async def test_what_the_authority_refuses_is_not_sent_again() -> None:
         reports.note(note())
         reports.ended(ended())
         await settled(tasks)
-    assert (plane.calls, plane.end_reason("one")) == (2, "closed")
-    assert plane.notes == {}
+    assert (plane.calls, plane.end_reason("one")) == (4, "closed")
+    assert (plane.started, plane.notes) == ({"one": STARTED}, {})
 
 
 async def test_a_short_session_is_told_in_one_call() -> None:
@@ -143,3 +144,46 @@ async def test_refusals_without_number_are_counted_and_not_kept() -> None:
         for number in range(10_000):
             reports.refusal(note(number))
         assert reports.refusals_unnoted == 10_000 - REFUSED_NOTES_MAX
+
+
+async def test_reports_are_cut_by_bytes_and_lose_nothing() -> None:
+    sizes: list[int] = []
+
+    class Weighing(FakeControlPlane):
+        async def report_session(self, session_id: str, report: SessionReport) -> None:
+            sizes.append(len(msgspec.json.encode(report)))
+            await super().report_session(session_id, report)
+
+    plane = Weighing()
+    path = "\\xff" * 4096
+    notes = [Note("sftp.operation", {"path": path, "to": path, "number": number}) for number in range(NOTES_MAX)]
+    async with Tasks(_fail) as tasks:
+        reports = SessionReports("one", plane, tasks, lambda: _fail("full", Unavailable("")))
+        reports.started(STARTED)
+        for one in notes:
+            reports.note(one)
+        reports.ended(ended())
+        await settled(tasks)
+    assert plane.notes["one"] == notes
+    assert (plane.started, plane.end_reason("one")) == ({"one": STARTED}, "closed")
+    assert max(sizes) < 2 * REPORT_BYTES_MAX
+
+
+async def test_a_note_that_is_refused_ends_the_session_and_costs_no_other() -> None:
+    class Picky(FakeControlPlane):
+        async def report_session(self, session_id: str, report: SessionReport) -> None:
+            if note(5) in report.notes:
+                raise Invalid("no such fields")
+            await super().report_session(session_id, report)
+
+    plane, told = Picky(), list[str]()
+    async with Tasks(_fail) as tasks:
+        reports = SessionReports("one", plane, tasks, lambda: told.append("full"), lambda: told.append("told"))
+        reports.started(STARTED)
+        for number in range(9):
+            reports.note(note(number))
+        reports.ended(ended())
+        await settled(tasks)
+    assert plane.notes["one"] == [note(number) for number in range(9) if number != 5]
+    assert (plane.started, plane.end_reason("one")) == ({"one": STARTED}, "closed")
+    assert told == ["full", "told"]

@@ -8,7 +8,15 @@ import pytest
 from doorward.api.bodies.gateway_calls import Cut, Lease, WatchMessage
 from doorward.base.clock import ManualClock
 from doorward.domain.sessions.states import EndReason
-from doorward.gateway.sessions import WATCH_SILENCE_SECONDS, Control, Sessions, Sight, TooManySessions, reason_of
+from doorward.gateway.sessions import (
+    UNTOLD_MAX,
+    WATCH_SILENCE_SECONDS,
+    Control,
+    Sessions,
+    Sight,
+    TooManySessions,
+    reason_of,
+)
 
 
 class One:
@@ -192,3 +200,20 @@ async def test_the_first_sight_is_lease_and_watch_together() -> None:
     clock.advance(timedelta(seconds=11))
     assert sessions.lease_seconds() == 0.0
     await sessions.sighted()  # what was is not undone: it is about the start
+
+
+def test_an_ended_session_stands_in_the_lease_until_its_end_was_taken() -> None:
+    sessions = Sessions(ManualClock())
+    sessions.remove("one")
+    assert sessions.ids_for_lease() == ["one"]
+    assert len(sessions) == 0
+    sessions.told("one")
+    assert sessions.ids_for_lease() == []
+
+
+def test_what_waits_to_be_told_is_bounded() -> None:
+    sessions = Sessions(ManualClock())
+    for number in range(UNTOLD_MAX + 1):
+        sessions.remove(str(number))
+    assert len(sessions.ids_for_lease()) == UNTOLD_MAX
+    assert "0" not in sessions.ids_for_lease()

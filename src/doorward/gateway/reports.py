@@ -10,14 +10,18 @@ import contextlib
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from doorward.api.bodies.gateway_calls import NOTES_MAX, Note, SessionEnded, SessionReport, SessionStarted
-from doorward.base.errors import DoorwardError, Unavailable
+from doorward.base.errors import Conflict, DoorwardError, Missing, Unavailable
 from doorward.gateway.ports import ControlPlane
 from doorward.net.supervise import Tasks
 
 NOTES_PENDING_MAX: Final = 2048
 NOTES_PRESSED: Final = 512
 """With so many notes pending, whoever can cause any number of them is made to wait."""
+REPORT_BYTES_MAX: Final = 1024 * 1024
+"""What one report carries of notes, as they are encoded; the authority takes bodies of eight times that."""
 LINGER_SECONDS: Final = 0.1
 """How long a report waits for the next one; an end waits for nothing."""
 RETRY_SECONDS_MIN: Final = 0.2
@@ -27,15 +31,23 @@ REFUSED_NOTES_MAX: Final = 64
 
 
 class SessionReports:
-    """One session's outbox. `on_overflow` is called once, when notes can no longer be kept."""
+    """One session's outbox. `on_overflow` is called when notes can no longer be kept, or are not taken; the session
+    must end. `on_told` is called once the end was taken.
+    """
 
     def __init__(
-        self, session_id: str, control_plane: ControlPlane, tasks: Tasks, on_overflow: Callable[[], None]
+        self,
+        session_id: str,
+        control_plane: ControlPlane,
+        tasks: Tasks,
+        on_overflow: Callable[[], None],
+        on_told: Callable[[], None] = lambda: None,
     ) -> None:
         self._session_id = session_id
         self._control_plane = control_plane
         self._tasks = tasks
         self._on_overflow = on_overflow
+        self._on_told = on_told
         self._started: SessionStarted | None = None
         self._notes: list[Note] = []
         self._ended: SessionEnded | None = None
@@ -113,17 +125,46 @@ class SessionReports:
 
     async def _next(self) -> None:
         started, self._started = self._started, None
-        notes, self._notes = self._notes[:NOTES_MAX], self._notes[NOTES_MAX:]
+        count = self._fitting()
+        notes, self._notes = self._notes[:count], self._notes[count:]
         ended = None
         if not self._notes:  # the end comes with the last of what is noted
             ended, self._ended = self._ended, None
-        if not await self._deliver(SessionReport(started, notes, ended)) and notes and ended is not None:
-            await self._deliver(SessionReport(ended=ended))  # whatever was wrong with the notes, it is over
+        refusal = await self._deliver(SessionReport(started, notes, ended))
+        if refusal is not None and notes:
+            # Whatever is wrong with one note costs neither the others nor start and end.
+            if started is not None:
+                await self._deliver(SessionReport(started))
+            await self._notes_apart(notes)
+            if ended is not None:
+                await self._deliver(SessionReport(ended=ended))
+        if ended is not None:
+            self._on_told()
         if not self.is_pressed:
             self._has_room.set()
 
-    async def _deliver(self, report: SessionReport) -> bool:
-        """Until the authority has taken it (True), or has spoken: it knows better than we what is left of a session."""
+    def _fitting(self) -> int:
+        """How many notes go into the next report: a user chooses how long a path or a command is."""
+        size = 0
+        for count, note in enumerate(self._notes[:NOTES_MAX]):
+            size += len(msgspec.json.encode(note))
+            if size > REPORT_BYTES_MAX:
+                return max(1, count)
+        return min(len(self._notes), NOTES_MAX)
+
+    async def _notes_apart(self, notes: list[Note]) -> None:
+        refusal = await self._deliver(SessionReport(notes=notes))
+        if refusal is None or isinstance(refusal, Conflict | Missing):
+            return  # taken, or the session is over there: nothing of it is taken any more
+        if len(notes) == 1:
+            self._on_overflow()  # what can not be noted may not go on
+            return
+        middle = len(notes) // 2
+        await self._notes_apart(notes[:middle])
+        await self._notes_apart(notes[middle:])
+
+    async def _deliver(self, report: SessionReport) -> DoorwardError | None:
+        """Until the authority has taken it, or has said why it never will."""
         wait_seconds = RETRY_SECONDS_MIN
         while True:
             try:
@@ -131,7 +172,7 @@ class SessionReports:
             except Unavailable:
                 await asyncio.sleep(wait_seconds)
                 wait_seconds = min(wait_seconds * 2, RETRY_SECONDS_MAX)
-            except DoorwardError:
-                return False
+            except DoorwardError as refusal:
+                return refusal
             else:
-                return True
+                return None

@@ -19,6 +19,8 @@ CUTS_REMEMBERED_MAX: Final = 65_536
 WATCH_SILENCE_SECONDS: Final = 5.0
 """The watch stream speaks each second; silent for this long, it counts as lost."""
 SESSIONS_MAX: Final = 10_000
+UNTOLD_MAX: Final = 10_000
+"""Ended sessions that wait to be told of, while the authority is away."""
 
 
 class Sight(Enum):
@@ -82,6 +84,7 @@ class Sessions:
         self._live: dict[str, Live] = {}
         self._outer: set[Outer] = set()
         self._cuts: OrderedDict[str, Cut] = OrderedDict()
+        self._untold: OrderedDict[str, None] = OrderedDict()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._sighted = asyncio.Event()
         self.control: Final = Control()
@@ -93,6 +96,13 @@ class Sessions:
     def ids(self) -> list[str]:
         """The ids of all live sessions."""
         return list(self._live)
+
+    def ids_for_lease(self) -> list[str]:
+        """Those, and the ones whose end the authority has not taken yet.
+
+        Left out of a lease, these would be held lost, and what is still to be told of them would not be taken.
+        """
+        return [*self._live, *self._untold]
 
     def may_open(self) -> bool:
         """Whether the authority is in sight, both ways."""
@@ -128,8 +138,15 @@ class Sessions:
         self._outer.discard(outer)
 
     def remove(self, session_id: str) -> None:
-        """It is over."""
+        """It is over; `told` follows when the authority knows."""
         self._live.pop(session_id, None)
+        self._untold[session_id] = None
+        while len(self._untold) > UNTOLD_MAX:
+            self._untold.popitem(last=False)
+
+    def told(self, session_id: str) -> None:
+        """The authority has taken its end."""
+        self._untold.pop(session_id, None)
 
     async def reached(self, epoch: int) -> None:
         """Wait until everything up to `epoch` has been heard."""

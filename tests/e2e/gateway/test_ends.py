@@ -286,7 +286,7 @@ async def test_what_the_authority_refuses_is_said_in_a_banner(lab: Lab) -> None:
     forbidden = await lab.ssh("true")
     assert unknown.exit_code == forbidden.exit_code == 255
     first = unknown.stderr_text.splitlines()[0]
-    assert first == forbidden.stderr_text.splitlines()[0] == "no such account or node, or none for you"
+    assert first == forbidden.stderr_text.splitlines()[0] == "doorward: no such account or node, or none for you"
 
 
 async def test_a_flood_does_not_grow_memory(lab: Lab) -> None:

@@ -63,7 +63,9 @@ class SshSession:
         self.user: Final = user
         self._relay = SshRelay(obligations, RecordingLevel.parse(plan.recording_level))
         self._forwards = Forwards(self._relay.forwards, self)
-        self._reports = SessionReports(plan.session_id, parts.control_plane, parts.tasks, self._notes_overflow)
+        self._reports = SessionReports(
+            plan.session_id, parts.control_plane, parts.tasks, self._notes_overflow, self._told
+        )
         self._recording = SessionRecording(None, self._hold_for_disk)
         self._deadline = now + plan.remaining_seconds
         factor_seconds = plan.factor_remaining_seconds
@@ -348,6 +350,9 @@ class SshSession:
     def _recorder_failed(self, error: DoorwardError) -> None:
         line = lines.QUOTA if isinstance(error, QuotaReached) else lines.RECORDER_FAILED
         self.end(EndReason.RECORDER_FAILED, line)
+
+    def _told(self) -> None:
+        self._parts.sessions.told(self.id)
 
     def _notes_overflow(self) -> None:
         self.end(EndReason.RECORDER_FAILED, lines.RECORDER_FAILED)
