@@ -83,6 +83,7 @@ async def test_a_host_key_is_set_replaced_and_removed(store: SqlStore) -> None:
         await store.write(lambda tx, one=host: tx.node_hosts.put(one))  # type: ignore[misc]
         assert await store.read(lambda tx: tx.node_hosts.get(NODE)) == host
     assert len(await store.read(lambda tx: tx.node_hosts.list())) == 2
+    assert await store.read(lambda tx: tx.node_hosts.verified()) == {NODE, other.node_id}
     await store.write(lambda tx: tx.node_hosts.delete(NODE))
     assert await store.read(lambda tx: tx.node_hosts.get(NODE)) is None
     assert await store.read(lambda tx: tx.node_hosts.list()) == [other]

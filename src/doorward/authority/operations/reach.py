@@ -37,7 +37,7 @@ def reachable_nodes(services: Services, tx: Transaction, caller: UserCaller) -> 
     """The same inside a transaction; equal to deciding each node and login one by one."""
     view = services.policy.view(tx)
     prepared = view.prepared(caller.user_id, caller.sign_in_id)
-    verified = {host.node_id for host in tx.node_hosts.list()}
+    verified = tx.node_hosts.verified()
     found: list[ReachableNode] = []
     for name in sorted(view.node_names):
         target = view.targets[view.node_names[name]]

@@ -1,6 +1,6 @@
 """Gateways, the one-time tokens by which machines join, and the host keys of nodes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -109,6 +109,10 @@ class SqlNodeHosts:
     def list(self) -> Sequence[NodeHost]:
         """Every verified host key, by node id."""
         return [_host(row) for row in self.connection.execute(select(node_hosts).order_by(node_hosts.c.node_id))]
+
+    def verified(self) -> Set[str]:
+        """The ids of all nodes whose host key is verified; a list of nodes asks for nothing else of them."""
+        return frozenset(self.connection.scalars(select(node_hosts.c.node_id)))
 
     def put(self, host: NodeHost) -> None:
         """Set or replace a node's host key."""
