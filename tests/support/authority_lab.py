@@ -146,7 +146,7 @@ class AuthorityLab:
         identity = GatewayId(new_id(self.entropy))
         row = Gateway(identity, name, names, self.clock.now(), "ab" * 16, scope=scope)
         assert await self.store.write(lambda tx: tx.gateways.add(row))
-        return GatewayCaller(identity, name, "192.0.2.90", row.x509_serial)
+        return GatewayCaller(identity, name, "192.0.2.90", row.x509_serial, frozenset(row.names))
 
     async def signed_in(self, name: str, *roles: str, source: str = SOURCE) -> LabSignIn:
         """A new user with a live sign-in."""

@@ -25,9 +25,10 @@ class UserCaller:
 
 @dataclass(frozen=True, slots=True)
 class GatewayCaller:
-    """A joined gateway that is not disabled, and the serial of the certificate that it showed."""
+    """A joined gateway that is not disabled, the serial of the certificate that it showed, and its public names."""
 
     gateway_id: GatewayId
     name: str
     source: str
     serial: str = ""
+    names: frozenset[str] = frozenset()

@@ -70,7 +70,7 @@ class Identifier:
         found = await self.services.store.read(work)
         if serial == found.x509_serial and found.previous_serial and found.previous_until is None:
             await self.services.store.write(lambda tx: _let_previous_end(tx, found.id, serial))
-        return GatewayCaller(found.id, found.name, peer.source, serial)
+        return GatewayCaller(found.id, found.name, peer.source, serial, frozenset(found.names))
 
     def _identity(self, peer: Peer, kind: X509Kind) -> tuple[X509Identity, str]:
         if peer.certificate is None:

@@ -100,7 +100,7 @@ def admit(services: Services, tx: Transaction, asked: Asked) -> Admitted | Refus
         tx.events.append(noted)
         reason = "unknown_node" if isinstance(decision, Allow) else str(decision.reasons[0].value)
         return refuse(tx, asked.caller, claim, reason, trace_digest(decision))
-    if not _is_in_scope(tx, asked.caller, target):
+    if not in_scope(asked.scope, target.labels):
         tx.events.append(noted)
         return refuse(tx, asked.caller, claim, GATEWAY_SCOPE, trace_digest(decision))
     found = Allowed(view, sign_in, context, decision, noted, prepared.subject.user_name)
@@ -117,11 +117,6 @@ def readmit(services: Services, tx: Transaction, earlier: SessionRecord) -> Admi
     if found is None or host is None:
         return None
     return Admitted(earlier, Obligations.load_stored(earlier.obligations), found[1].address, host, ())
-
-
-def _is_in_scope(tx: Transaction, caller: GatewayCaller, target: Target) -> bool:
-    gateway = tx.gateways.get(caller.gateway_id)
-    return gateway is not None and in_scope(gateway.scope, target.labels)
 
 
 def _target(view: PolicyView, name: str) -> Target:

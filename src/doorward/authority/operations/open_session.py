@@ -68,8 +68,8 @@ async def _open(services: Services, caller: GatewayCaller, wanted: OpenSession) 
         if tx.jumps.has(claim.proof_digest):
             return refuse(tx, caller, claim, "proof_used")
         epoch = tx.revocation.read_for_open()
-        known_gateway(tx, caller)  # after the epoch: whoever disables it takes the epoch first, too
-        admitted = admit(services, tx, Asked(claim, caller, identity, epoch, typed))
+        scope = known_gateway(tx, caller).scope  # after the epoch: whoever disables it takes the epoch first, too
+        admitted = admit(services, tx, Asked(claim, caller, identity, epoch, typed, scope))
         if isinstance(admitted, Refused):
             return admitted
         if not tx.sessions.add(admitted.record):

@@ -108,10 +108,9 @@ async def _proven(
     source: str,
     key_digest: str = "",
 ) -> Claim:
-    names = await _names_of(services, caller)
     try:
         proven = _check(services, proof, services.clock.now())
-        found = place(proven, names)
+        found = place(proven, caller.names)
     except Refused as error:
         reason = error.code
         if _has_just_expired(services, error, proof):
@@ -150,11 +149,6 @@ async def bad_proof(services: Services, caller: GatewayCaller, reason: str, proo
     if services.gateway_limits.failed(caller.gateway_id):
         reason = "too_many_failed_proofs"
     await services.store.write(lambda tx: _note(tx, caller, reason, len(proof.signed)))
-
-
-async def _names_of(services: Services, caller: GatewayCaller) -> frozenset[str]:
-    gateway = await services.store.read(lambda tx: tx.gateways.get(caller.gateway_id))
-    return frozenset(gateway.names) if gateway is not None else frozenset()
 
 
 def _session_place(

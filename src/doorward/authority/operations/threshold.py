@@ -17,6 +17,7 @@ from doorward.authority.ports import Transaction
 from doorward.base.errors import Refused
 from doorward.base.ids import SessionId
 from doorward.domain.access.criticality import is_critical
+from doorward.domain.access.gateway_scope import Scope
 from doorward.domain.access.levels import SecondFactor
 from doorward.domain.access.obligations import NO_TIME, Obligations
 from doorward.domain.access.question import Context, RecentFactor
@@ -93,13 +94,14 @@ _FINAL: Final[dict[Unmet, tuple[type[Refused], str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One attempt, and the code that was typed for it."""
+    """One attempt, the code that was typed for it, and the labels of the nodes that its gateway may open."""
 
     claim: Claim
     caller: GatewayCaller
     session_id: SessionId
     epoch: int
     typed: TypedCode | None
+    scope: Scope
 
 
 @dataclass(frozen=True, slots=True)
