@@ -16,6 +16,7 @@ from doorward.base.errors import Unavailable
 from doorward.base.ids import UserId, new_id
 from doorward.stores.sql import log_append, postgres_sequencer
 from doorward.stores.sql.faults import StoreUnavailable
+from doorward.stores.sql.log_append import entry_row
 from doorward.stores.sql.postgres_store import PostgresStore
 from doorward.stores.sql.transaction import SqlTransaction
 
@@ -105,3 +106,21 @@ async def test_sequencer_that_fails_is_started_again(pg: PostgresStore, monkeypa
         await pg.write(lambda tx: tx.events.append(signed_in(USER)))
     assert len(failures) == 2
     assert (await pg.log_head()).size == 2
+
+
+async def test_what_a_crashed_authority_left_is_numbered_however_busy_the_others_are(
+    pg: PostgresStore, other: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Callers whose events stand alone never make the sequencer look; it looks by itself, at most a tick later."""
+    monkeypatch.setattr(postgres_sequencer, "TICK_SECONDS", 0.05)
+    await pg.write(lambda tx: tx.events.append(signed_in(USER)))
+    left = entry_row(signed_in(USER), SeededEntropy(9))
+    columns = ", ".join(left)
+    places = ", ".join(f"${place}" for place in range(1, len(left) + 1))
+    await other.execute(f"INSERT INTO log_pending ({columns}) VALUES ({places})", *left.values())
+    written = 1
+    async with asyncio.timeout(10):
+        while await other.fetchval("SELECT count(*) FROM log_pending"):
+            await pg.write(lambda tx: tx.events.append(signed_in(USER)))
+            written += 1
+    assert (await pg.log_head()).size == written + 1

@@ -5,6 +5,7 @@ however long the log is.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -49,24 +50,38 @@ def entry_row(event: Event, entropy: Entropy) -> Row:
     }
 
 
-def append_rows(connection: Connection, rows: Sequence[Row]) -> None:
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """Where the log ends, as the transaction that holds its row sees it."""
+
+    frontier: Frontier
+    last_at_micros: int
+
+
+def lock_head(connection: Connection) -> LogHead:
+    """The head, whose row nobody else gets before this transaction ends."""
+    size, hashes, last_at_micros = connection.execute(_LOCK_HEAD).one()
+    return LogHead(Frontier.from_bytes(size, hashes), last_at_micros)
+
+
+def append_rows(connection: Connection, rows: Sequence[Row], head: LogHead | None = None) -> None:
     """Number `rows` from the head on and store them; the caller commits. The head row is locked until then."""
     if not rows:
         return
-    size, hashes, last_at_micros = connection.execute(_LOCK_HEAD).one()
-    frontier = Frontier.from_bytes(size, hashes)
+    head = head or lock_head(connection)
     # The driver gets the rows as they are: SQLAlchemy's own handling of each would take as long as SQLite's.
     connection.exec_driver_sql(
-        _insert_text(connection.dialect), [(number, *row.values()) for number, row in enumerate(rows, start=size)]
+        _insert_text(connection.dialect),
+        [(number, *row.values()) for number, row in enumerate(rows, start=head.frontier.size)],
     )
-    grown = frontier.extended(row["leaf_hash"] for row in rows)
+    grown = head.frontier.extended(row["leaf_hash"] for row in rows)
     connection.execute(
         _MOVE_HEAD,
         {
             "new_size": grown.size,
             "new_frontier": grown.to_bytes(),
             "new_root": grown.root(),
-            "new_last_at_micros": max(last_at_micros, *(row["at_micros"] for row in rows)),
+            "new_last_at_micros": max(head.last_at_micros, *(row["at_micros"] for row in rows)),
         },
     )
 

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from doorward.stores.sql.faults import DRIVER_ERRORS, StoreBusy, StoreUnavailable, meaning
-from doorward.stores.sql.log_append import Row, append_rows
-from doorward.stores.sql.tables_log import log_head, log_pending
+from doorward.stores.sql.log_append import LogHead, Row, append_rows, lock_head
+from doorward.stores.sql.tables_log import log_pending
 
 BATCH_EVENTS_MAX: Final = 2048  # bounds how long the head row is held
 WAITING_MAX: Final = 8192
@@ -46,6 +46,7 @@ class Sequencer:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._waiting: list[_Waiter] = []
+        self._take_at = 0.0  # on the loop's clock: when to look for what a crashed authority left, whoever waits
         self._wake = asyncio.Event()
         self._closing = False
         self._ended = asyncio.Event()
@@ -101,19 +102,28 @@ class Sequencer:
 
     async def _number_batch(self) -> bool:
         """One batch; false when the database failed."""
-        taken, self._waiting = self._waiting, []
-        # A caller that gave up before its events were sent leaves nothing behind.
-        taken = [waiter for waiter in taken if not waiter.done.done()]
-        rows = [row for waiter in taken for row in waiter.rows]
+        loop = asyncio.get_running_loop()
+        taken: list[_Waiter] = []
         try:
             async with self._engine.begin() as connection:
-                left = await connection.run_sync(_number, rows)
+                head = await connection.run_sync(lock_head)
+                # Only now, so that whoever came while the lock was on its way is in this batch already.
+                # A caller that gave up before its events were sent leaves nothing behind.
+                taken = [waiter for waiter in self._all_waiting() if not waiter.done.done()]
+                rows = [row for waiter in taken for row in waiter.rows]
+                left = False
+                if loop.time() >= self._take_at or not all(waiter.rows for waiter in taken):
+                    self._take_at = loop.time() + TICK_SECONDS
+                    left = await connection.run_sync(_number_pending, head, rows)
+                else:
+                    await connection.run_sync(append_rows, rows, head)
         except DRIVER_ERRORS as error:
-            self._fail_alone(taken, meaning(error))
+            self._fail_alone(taken or self._all_waiting(), meaning(error))
             return False
         except BaseException:
             # A mistake of ours ends this run, and nobody may be left waiting for a batch that is gone.
-            self._fail_alone(taken, StoreUnavailable("storing events: numbering them failed; nothing was stored"))
+            failed = StoreUnavailable("storing events: numbering them failed; nothing was stored")
+            self._fail_alone(taken or self._all_waiting(), failed)
             raise
         for waiter in taken:
             if left and not waiter.rows:
@@ -124,6 +134,10 @@ class Sequencer:
             self._wake.set()
         return True
 
+    def _all_waiting(self) -> list[_Waiter]:
+        taken, self._waiting = self._waiting, []
+        return taken
+
     def _fail_alone(self, taken: Sequence[_Waiter], error: BaseException) -> None:
         for waiter in taken:
             if not waiter.rows:
@@ -132,11 +146,10 @@ class Sequencer:
                 waiter.done.set_exception(error)
 
 
-def _number(connection: Connection, rows: Sequence[Row]) -> bool:
-    """Number what is pending and then `rows`; whether more may be pending."""
-    # First the lock, then a statement with a snapshot of its own: it sees what was committed before we got the lock.
-    connection.execute(select(log_head.c.id).where(log_head.c.id == 1).with_for_update())
+def _number_pending(connection: Connection, head: LogHead, rows: Sequence[Row]) -> bool:
+    """Number what is pending and then `rows`; whether more may be pending. The statement has a snapshot of its own,
+    so that it sees what was committed before its callers came to wait."""
     found: list[Any] = sorted(connection.execute(_TAKE), key=lambda row: row.id)
     pending: list[Row] = [{name: getattr(row, name) for name in _COLUMNS} for row in found]
-    append_rows(connection, [*pending, *rows])
+    append_rows(connection, [*pending, *rows], head)
     return len(found) == BATCH_EVENTS_MAX
