@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import uvloop
+
 from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
 from doorward.base.ids import new_id
@@ -91,11 +93,11 @@ def measure(postgres_url: str | None = None) -> dict[str, float]:
     """`audit_append_s`, and `audit_append_pg_s` when an empty PostgreSQL database is given."""
     directory = Path(tempfile.mkdtemp(prefix="doorward-bench-"))
     try:
-        figures = {"audit_append_s": round(asyncio.run(_on_sqlite(directory)))}
+        figures = {"audit_append_s": round(uvloop.run(_on_sqlite(directory)))}
     finally:
         shutil.rmtree(directory)
     if postgres_url is not None:
-        figures["audit_append_pg_s"] = round(asyncio.run(_on_postgres(postgres_url)))
+        figures["audit_append_pg_s"] = round(uvloop.run(_on_postgres(postgres_url)))
     return {name: float(value) for name, value in figures.items()}
 
 

@@ -26,7 +26,7 @@ def facts() -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
         "kernel": platform.release(),
-        "event_loop": "gateway: uvloop; authority, signer and clients: asyncio",
+        "event_loop": "gateway, authority, signer: uvloop; clients: asyncio",
         "fdatasync_p50_ms": round(fdatasync_p50_ms(), 3),
         "versions": {
             "python": platform.python_version(),
