@@ -126,6 +126,29 @@ async def test_many_notes_go_in_batches_that_may_be_sent() -> None:
     assert max(sizes) <= NOTES_MAX
 
 
+async def test_what_is_told_again_after_a_lost_answer_carries_the_same_numbers() -> None:
+    class Deaf(FakeControlPlane):
+        """Takes each report, and loses every other answer."""
+
+        calls = 0
+
+        async def report_session(self, session_id: str, report: SessionReport) -> None:
+            taken = self.notes.setdefault(session_id, [])
+            taken += report.notes[max(0, len(taken) + 1 - report.first_note) :]
+            self.calls += 1
+            if self.calls % 2:
+                raise Unavailable("the connection broke before the answer")
+
+    plane, notes = Deaf(), [note(number) for number in range(NOTES_MAX * 2 + 1)]
+    async with Tasks(_fail) as tasks:
+        reports = SessionReports("one", plane, tasks, lambda: None)
+        for one in notes:
+            reports.note(one)
+        await settled(tasks)
+    assert plane.notes["one"] == notes
+    assert plane.calls == 6
+
+
 async def test_notes_that_can_not_be_kept_end_the_session() -> None:
     overflows: list[DoorwardError | str] = []
     plane = FakeControlPlane(is_away=True)

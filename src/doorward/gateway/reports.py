@@ -50,6 +50,8 @@ class SessionReports:
         self._on_told = on_told
         self._started: SessionStarted | None = None
         self._notes: list[Note] = []
+        self._first = 1
+        """The number of the first of these."""
         self._ended: SessionEnded | None = None
         self._was_ended = False
         self._is_sending = False
@@ -127,15 +129,16 @@ class SessionReports:
         started, self._started = self._started, None
         count = self._fitting()
         notes, self._notes = self._notes[:count], self._notes[count:]
+        first, self._first = self._first, self._first + count
         ended = None
         if not self._notes:  # the end comes with the last of what is noted
             ended, self._ended = self._ended, None
-        refusal = await self._deliver(SessionReport(started, notes, ended))
+        refusal = await self._deliver(SessionReport(started, notes, ended, first))
         if refusal is not None and notes:
             # Whatever is wrong with one note costs neither the others nor start and end.
             if started is not None:
                 await self._deliver(SessionReport(started))
-            await self._notes_apart(notes)
+            await self._notes_apart(notes, first)
             if ended is not None:
                 await self._deliver(SessionReport(ended=ended))
         if ended is not None:
@@ -152,16 +155,16 @@ class SessionReports:
                 return max(1, count)
         return min(len(self._notes), NOTES_MAX)
 
-    async def _notes_apart(self, notes: list[Note]) -> None:
-        refusal = await self._deliver(SessionReport(notes=notes))
+    async def _notes_apart(self, notes: list[Note], first: int) -> None:
+        refusal = await self._deliver(SessionReport(notes=notes, first_note=first))
         if refusal is None or isinstance(refusal, Conflict | Missing):
             return  # taken, or the session is over there: nothing of it is taken any more
         if len(notes) == 1:
             self._on_overflow()  # what can not be noted may not go on
             return
         middle = len(notes) // 2
-        await self._notes_apart(notes[:middle])
-        await self._notes_apart(notes[middle:])
+        await self._notes_apart(notes[:middle], first)
+        await self._notes_apart(notes[middle:], first + middle)
 
     async def _deliver(self, report: SessionReport) -> DoorwardError | None:
         """Until the authority has taken it, or has said why it never will."""

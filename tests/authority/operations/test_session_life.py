@@ -1,10 +1,11 @@
 """What gateways report of their sessions: of their own, in the catalogue's words, and within bounds."""
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
-from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
+from tests.support.authority_lab import ON_BOTH_ENGINES, OPS, AuthorityLab, LabSignIn
 from tests.support.proofs import open_as
 
 from doorward.api.bodies.gateway_calls import Note, SessionEnded, SessionPlan, SessionReport, SessionStarted
@@ -23,6 +24,16 @@ WHERE = "dwt-root@prod-web-01"
 STARTED = SessionStarted("SHA256:abc", "certificate", "SSH-2.0-OpenSSH_9.2")
 ENDED = SessionEnded("closed", "output", 12, 34, {"recording_partial": True})
 OPENED = Note("stream.opened", {"kind": "exec", "stream": 0, "command": "id"})
+
+
+def told(first: int, count: int, ended: SessionEnded | None = None) -> SessionReport:
+    """Notes that name their own numbers."""
+    notes = [Note("stream.opened", {"kind": "exec", "stream": number}) for number in range(first, first + count)]
+    return SessionReport(notes=notes, ended=ended, first_note=first)
+
+
+async def noted(lab: AuthorityLab) -> list[int]:
+    return [one.fields["stream"] for one in await lab.events("stream.opened")]
 
 
 @pytest.fixture
@@ -191,6 +202,36 @@ class TestNotes:
             await report_session(lab.services, lab.gateway, plan.session_id, report)
         assert await lab.log_size() == before
         assert (await lab.session(plan.session_id)).state is SessionState.OPENING
+
+    async def test_said_again_after_a_lost_answer_are_logged_once(self, lab: AuthorityLab, plan: SessionPlan) -> None:
+        for report in (told(1, 2), told(1, 2), told(1, 4), told(3, 2), told(5, 1)):
+            await report_session(lab.services, lab.gateway, plan.session_id, report)
+        assert await noted(lab) == [1, 2, 3, 4, 5]
+        assert (await lab.session(plan.session_id)).notes_taken == 5
+
+    async def test_said_again_with_the_end_are_logged_once_and_are_no_conflict(
+        self, lab: AuthorityLab, plan: SessionPlan
+    ) -> None:
+        for _ in range(2):
+            await report_session(lab.services, lab.gateway, plan.session_id, told(1, 2, ENDED))
+        assert await noted(lab) == [1, 2]
+        assert len(await lab.events("session.ended")) == 1
+
+    @ON_BOTH_ENGINES
+    async def test_said_twice_at_once_are_logged_once(self, lab: AuthorityLab, plan: SessionPlan) -> None:
+        said = [report_session(lab.services, lab.gateway, plan.session_id, told(1, count)) for count in (3, 5, 3, 5, 1)]
+        async with asyncio.TaskGroup() as tasks:
+            for one in said:
+                tasks.create_task(one)
+        assert await noted(lab) == [1, 2, 3, 4, 5]
+
+    async def test_of_which_one_is_refused_count_as_untold(self, lab: AuthorityLab, plan: SessionPlan) -> None:
+        with pytest.raises(Invalid):
+            await report_session(
+                lab.services, lab.gateway, plan.session_id, SessionReport(notes=[OPENED, Note("", {})])
+            )
+        await report_session(lab.services, lab.gateway, plan.session_id, told(1, 1))
+        assert await noted(lab) == [1]
 
     async def test_of_an_ended_session_are_refused(self, lab: AuthorityLab, plan: SessionPlan) -> None:
         await lab.end(plan.session_id)

@@ -124,12 +124,15 @@ class SessionEnded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SessionReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What became of a session since the last report, in this order: it started, what happened inside, it ended.
 
-    One call for all three, since most sessions are short: a call costs both sides more than what it says.
+    One call for all three, since most sessions are short: a call costs both sides more than what it says. The notes of
+    a session are numbered from 1; `first_note` is the number of the first of `notes`, so that what is said again after
+    a lost answer is known.
     """
 
     started: SessionStarted | None = None
     notes: Annotated[list[Note], Meta(max_length=NOTES_MAX)] = []
     ended: SessionEnded | None = None
+    first_note: Annotated[int, Meta(ge=1, le=COUNT_MAX)] = 1
 
 
 class MintFaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -44,10 +44,20 @@ _OUR_FACTS: Final = frozenset({"presumed", "session_key", "signed_in_from", FACT
 
 def own_session(tx: Transaction, caller: GatewayCaller, session_id: str) -> SessionRecord:
     """The gateway's own session; another's is as missing as none."""
-    found = tx.sessions.get(SessionId(checked_id(session_id)))
+    return checked_owner(tx.sessions.get(SessionId(checked_id(session_id))), caller)
+
+
+def checked_owner(found: SessionRecord | None, caller: GatewayCaller) -> SessionRecord:
+    """The session if it is this gateway's; else `Missing`, also where there is none."""
     if found is None or found.gateway_id != caller.gateway_id:
         raise Missing("looking for a session: this gateway has none of that id")
     return found
+
+
+def untold(session: SessionRecord, said: SessionReport) -> list[Note]:
+    """The notes that are not in the log yet; numbers that are left out are a gateway's to leave out."""
+    known = session.notes_taken - said.first_note + 1
+    return said.notes[max(0, known) :]
 
 
 def subjects_of(session: SessionRecord) -> Subjects:
@@ -75,19 +85,20 @@ def bounded_facts(facts: dict[str, Any]) -> dict[str, Any]:
 async def report_session(services: Services, caller: GatewayCaller, session_id: str, said: SessionReport) -> None:
     """Opening → active, audit events from inside, any live state → ended; all of it or nothing.
 
-    Said twice, start and end change nothing the second time: a gateway that did not hear our answer says it again.
+    What is said twice changes nothing the second time: a gateway that did not hear our answer says it again. Notes are
+    known by their numbers, under the lock of the session's row.
     """
     reason = None if said.ended is None else _reported_reason(said.ended)
     await pace(services, caller, Work.NOTES, max(1, len(said.notes)))
 
     def work(tx: Transaction) -> None:
-        session = own_session(tx, caller, session_id)
-        if said.notes and session.state is SessionState.ENDED:
+        session = checked_owner(tx.sessions.hold(SessionId(checked_id(session_id))), caller)
+        notes = untold(session, said)
+        if notes and session.state is SessionState.ENDED:
             raise Conflict("noting what happened in a session: it has ended")
         if said.started is not None:
             session = _start(tx, caller, session, said.started)
-        for one in said.notes:
-            _note(tx, caller, session, one)
+        take_notes(tx, caller, session, said, notes)
         if said.ended is not None and reason is not None:
             _end(tx, caller, session, said.ended, reason)
 
@@ -117,6 +128,16 @@ def _start(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said:
     fields = {"node_key": said.host_key_fingerprint}
     note(tx, SESSION_STARTED, Actor.gateway(caller.gateway_id), fields, subjects_of(session))
     return replace(session, facts=facts)
+
+
+def take_notes(
+    tx: Transaction, caller: GatewayCaller, session: SessionRecord, said: SessionReport, notes: list[Note]
+) -> None:
+    """Log `notes`, the last of what was said, and remember how far it went."""
+    for one in notes:
+        _note(tx, caller, session, one)
+    if notes:
+        tx.sessions.took_notes(session.id, said.first_note + len(said.notes) - 1)
 
 
 def _note(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said: Note) -> None:

@@ -23,6 +23,7 @@ class SessionRecord:
     """One session; `proof_digest` (SHA-256 of the SSH session id) opens one session, once.
 
     `obligations` is the JSON-able form of what the allow demanded; `levels_achieved` is a fact reported at the end.
+    `notes_taken` is the number of the last note of its gateway that is in the log.
     """
 
     id: SessionId
@@ -51,6 +52,7 @@ class SessionRecord:
     bytes_in: int = 0
     bytes_out: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
+    notes_taken: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ _NOT_ENDED: Final = sessions.c.state != SessionState.ENDED.value
 _LIVE_COUNT: Final = (
     select(func.count()).select_from(sessions).where(_NOT_ENDED, sessions.c.user_id == bindparam("wanted"))
 )
+_HELD: Final = select(sessions).where(sessions.c.id == bindparam("wanted")).with_for_update()
 _EPOCH_FOR_OPEN: Final = select(revocation.c.epoch).with_for_update(read=True)
 
 
@@ -44,6 +45,11 @@ class SqlSessions:
     def get(self, session_id: SessionId) -> SessionRecord | None:
         """The session, whatever its state."""
         return self._one(sessions.c.id, session_id)
+
+    def hold(self, session_id: SessionId) -> SessionRecord | None:
+        """As `get`; nobody else changes it before this transaction ends."""
+        row = self.connection.execute(_HELD, {"wanted": session_id}).one_or_none()
+        return None if row is None else _session(row)
 
     def by_proof(self, proof_digest: bytes) -> SessionRecord | None:
         """The session that this proof opened."""
@@ -115,6 +121,10 @@ class SqlSessions:
             )
         )
         return found.rowcount == 1
+
+    def took_notes(self, session_id: SessionId, last: int) -> None:
+        """The gateway's notes up to this number are in the log."""
+        self.connection.execute(update(sessions).where(sessions.c.id == session_id).values(notes_taken=last))
 
     def search(self, query: SessionQuery) -> Sequence[SessionRecord]:
         """The newest first; a limit beyond the page is `Invalid`."""

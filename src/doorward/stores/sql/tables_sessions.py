@@ -38,6 +38,7 @@ sessions = Table(
     Column("bytes_in", Big, nullable=False),
     Column("bytes_out", Big, nullable=False),
     Column("facts", JsonText, nullable=False),
+    Column("notes_taken", Big, nullable=False, server_default="0"),
 )
 Index("sessions_user", sessions.c.user_id, sessions.c.opened)
 Index("sessions_node", sessions.c.node_id, sessions.c.opened)
