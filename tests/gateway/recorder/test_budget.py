@@ -1,5 +1,6 @@
 """Quotas end the session that holds most of what has run out, whoever writes next, and count all that users cause."""
 
+import contextlib
 import string
 from collections.abc import Callable
 from dataclasses import replace
@@ -223,10 +224,54 @@ def test_a_full_resource_never_ends_short_recordings() -> None:
     bench = Bench(replace(LIMITS, resource_bytes_max=60 * KIB))
     sessions = [bench.session(user) for user in "vwxy"]
     for session in sessions:
-        session.write(18 * KIB)
+        session.write(17 * KIB)
     assert [session.ended for session in sessions] == [[], [], [], []]
     with pytest.raises(QuotaReached):
         sessions[0].write(5 * KIB)
+
+
+def test_a_full_resource_ends_the_person_with_many_short_recordings_and_not_another_s_long_one() -> None:
+    bench = Bench(replace(LIMITS, person_bytes_max=400 * KIB))
+    bystander = bench.session("v")
+    bystander.write(100 * KIB)
+    floods = [bench.session("w") for _ in range(25)]
+    for flood in floods:
+        with contextlib.suppress(QuotaReached):
+            flood.write(15 * KIB)
+    assert bystander.ended == []
+    assert any(flood.ended for flood in floods)
+    bystander.write(10 * KIB)
+
+
+def test_a_short_disk_ends_the_person_with_many_short_recordings_and_not_another_s_long_one() -> None:
+    bench = Bench(replace(RecorderLimits(), reserve_bytes=100 * MIB))
+    bench.disk.free = 200 * MIB
+    bystander, floods = bench.session("v"), [bench.session("w") for _ in range(5)]
+    bystander.write(30 * MIB)
+    for flood in floods:
+        flood.write(10 * MIB)
+    bench.disk.free = 90 * MIB
+    bench.spool.look()
+    bystander.write(MIB)
+    assert bystander.ended == []
+    assert sum(len(flood.ended) for flood in floods) == 1
+
+
+async def test_what_waits_to_be_shipped_counts_for_its_person_when_the_disk_runs_short() -> None:
+    bench = Bench(replace(RecorderLimits(), reserve_bytes=100 * MIB))
+    bench.disk.free = 300 * MIB
+    bystander = bench.session("v")
+    bystander.write(30 * MIB)
+    for _ in range(4):
+        done = bench.session("w")
+        done.write(10 * MIB)
+        await bench.spool.seal(done.recorder, "closed")
+    flood = bench.session("w")
+    flood.write(MIB)
+    bench.disk.free = 90 * MIB
+    bench.spool.look()
+    bystander.write(MIB)
+    assert (len(flood.ended), bystander.ended) == (1, [])
 
 
 def test_one_resource_s_quota_is_nothing_to_another() -> None:

@@ -1,12 +1,13 @@
 """Who may still fill the spool: per session, per person, per resource, and a part of the disk that nobody may.
 
-When a person's or a resource's quota or the disk is reached, the recording that holds most of it ends, and not the one
-that happens to write next. What an ended recording still holds then no longer counts against the others; only the
-person whom it belongs to stays below a ceiling. Everything that users cause counts, events as well as content. Each
+When a person's or a resource's quota or the disk is reached, the longest recording of the person who holds most of it
+ends, and not the one that happens to write next: many short recordings of one person weigh what a long one does. What
+an ended recording still holds then no longer counts against the others; only the person whom it belongs to stays below
+a ceiling. Everything that users cause counts, events as well as content. Each
 stream pays for its closing frames when it opens, so that an end finds room whatever the quotas say.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,9 +33,9 @@ EndSession = Callable[[RecorderFailed], None]
 class RecorderLimits:
     """Named limits of a gateway's recordings.
 
-    Quotas count bytes in the spool, which shipping empties. `reserve_bytes`: with less free, no session opens and long
-    recordings stop, the longest first; with less than half of it, all do. `short_bytes`: a recording up to this size
-    did not fill a disk or a resource's quota. `unsynced_bytes_max`: beyond it a pump waits for the disk.
+    Quotas count bytes in the spool, which shipping empties. `reserve_bytes`: with less free, no session opens and
+    recordings stop, those of whoever holds most first; with less than half of it, all do. `short_bytes`: who holds no
+    more than this did not fill a disk or a resource's quota. `unsynced_bytes_max`: beyond it a pump waits for the disk.
     `stall_seconds`: a disk that does not answer for so long has failed.
     """
 
@@ -48,15 +49,19 @@ class RecorderLimits:
 
 
 class _Owner:
-    """A person or a resource; `ending_bytes` of what is used belongs to recordings that ended for a quota."""
+    """A person or a resource; `ending_bytes` of what is used belongs to recordings that ended for a quota.
 
-    __slots__ = ("ceiling_bytes", "ending_bytes", "limit_bytes", "live", "name", "used_bytes")
+    `held`: what each person holds here apart from those; a person's own table has one line.
+    """
+
+    __slots__ = ("ceiling_bytes", "ending_bytes", "held", "limit_bytes", "live", "name", "used_bytes")
 
     def __init__(self, name: str, limit_bytes: int, ceiling_bytes: int | None) -> None:
         self.name = name
         self.limit_bytes = limit_bytes
         self.ceiling_bytes = ceiling_bytes  # a person's; a resource's short recordings stop at the disk's reserve
         self.used_bytes = self.ending_bytes = 0
+        self.held: dict[_Owner, int] = {}
         self.live: set[Account] = set()
 
 
@@ -84,7 +89,6 @@ class Budget:
         self.limits = limits
         self._free_bytes = free_bytes
         self._owners: dict[str, _Owner] = {}
-        self._long: set[Account] = set()  # live, and beyond `short_bytes`
         self._free = 0
         self._unseen_bytes = LOOK_EVERY_BYTES
         self._promised_bytes = self._ending_bytes = 0
@@ -134,8 +138,6 @@ class Budget:
         self._check_disk(account, wanted)
         self._unseen_bytes += size_bytes
         self._change(account, size_bytes, promised_bytes)
-        if account.size_bytes > self.limits.short_bytes:
-            self._long.add(account)
 
     def take_promised(self, account: Account, size_bytes: int) -> None:
         """Room for a closing frame: from what was paid ahead, else as for any other event."""
@@ -152,7 +154,6 @@ class Budget:
 
     def settle(self, account: Account, size_bytes: int | None) -> None:
         """The recording grows no more; `size_bytes` is what it has on the disk, None when that is not known."""
-        self._long.discard(account)
         for owner in account.owners:
             owner.live.discard(account)
         grown = 0 if size_bytes is None else size_bytes - account.size_bytes
@@ -181,7 +182,7 @@ class Budget:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is left of any recording."""
-        return not (self._owners or self._long or self._promised_bytes or self._ending_bytes)
+        return not (self._owners or self._promised_bytes or self._ending_bytes)
 
     def _account(self, user_id: str, node_id: str, end: EndSession) -> Account:
         limits = self.limits
@@ -196,11 +197,11 @@ class Budget:
         return self._owners.get(name) or _Owner(name, limit_bytes, ceiling_bytes)
 
     def _press(self, owner: _Owner, account: Account, wanted: int) -> None:
-        """The quota of `owner` is reached: end whoever holds most of it, perhaps who asks."""
-        is_person = owner.ceiling_bytes is not None
-        is_long = account.size_bytes + wanted > self.limits.short_bytes
-        candidates = owner.live if is_person else (self._long & owner.live) | ({account} if is_long else set())
-        self._end_longest(candidates, account, wanted, _OWNER)
+        """The quota of `owner` is reached: end the longest of whoever holds most of it, perhaps of who asks."""
+        if owner.ceiling_bytes is not None:
+            self._end_longest(owner.live, account, wanted, _OWNER)
+        else:
+            self._end_of_heaviest(owner.held, owner.live, account, wanted, _OWNER)
         if _is_above(owner, wanted):
             self._stop(account, _OWNER)
 
@@ -211,10 +212,29 @@ class Budget:
             return
         if free < reserve // 2:
             self._stop(account, _DISK)
-        if account.size_bytes + wanted <= self.limits.short_bytes:
+        person, _ = account.owners
+        if person.held.get(person, 0) + wanted <= self.limits.short_bytes:
             return
         if free + self._ending_bytes < reserve or free < reserve - reserve // 4:
-            self._end_longest(self._long | {account}, account, wanted, _DISK)
+            persons = [one for one in self._owners.values() if one.ceiling_bytes is not None and one.live]
+            held = {one: one.held.get(one, 0) for one in persons}
+            live = [one for owner in persons for one in owner.live]
+            self._end_of_heaviest(held, live, account, wanted, _DISK)
+
+    def _end_of_heaviest(
+        self, held: Mapping[_Owner, int], live: Iterable[Account], account: Account, wanted: int, why: str
+    ) -> None:
+        """End the longest of the person who holds most, of those who hold enough to count and have one that is live."""
+        asking, _ = account.owners
+        weights: dict[_Owner, int] = {asking: held.get(asking, 0) + wanted}
+        endable: dict[_Owner, list[Account]] = {}
+        for one in {*live, account}:
+            if not one.is_ended:
+                endable.setdefault(one.owners[0], []).append(one)
+                weights.setdefault(one.owners[0], held.get(one.owners[0], 0))
+        heaviest = max(endable, key=weights.__getitem__, default=None)
+        if heaviest is not None and weights[heaviest] > self.limits.short_bytes:
+            self._end_longest(endable[heaviest], account, wanted, why)
 
     def _end_longest(self, candidates: Iterable[Account], account: Account, wanted: int, why: str) -> None:
         def held(one: Account) -> int:
@@ -237,6 +257,7 @@ class Budget:
             self._ending_bytes += account.total_bytes
             for owner in account.owners:
                 owner.ending_bytes += account.total_bytes
+                _hold(owner, account.owners[0], -account.total_bytes)
 
     def _change(self, account: Account, size_bytes: int, promised_bytes: int) -> None:
         account.size_bytes += size_bytes
@@ -249,6 +270,17 @@ class Budget:
             self._ending_bytes += grown
             for owner in account.owners:
                 owner.ending_bytes += grown
+        else:
+            for owner in account.owners:
+                _hold(owner, account.owners[0], grown)
+
+
+def _hold(owner: _Owner, person: _Owner, grown: int) -> None:
+    held = owner.held.get(person, 0) + grown
+    if held:
+        owner.held[person] = held
+    else:
+        owner.held.pop(person, None)
 
 
 def _is_above(owner: _Owner, wanted: int) -> bool:
