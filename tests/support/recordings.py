@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
@@ -45,13 +46,13 @@ def header(session_id: str = SESSION_ID, level: str = "output", *, user: str = "
     )
 
 
-def manifest_for(session_id: str, digest: bytes, size_bytes: int) -> Manifest:
-    """A manifest that is one of ours, of a container with this digest and size."""
+def manifest_for(session_id: str, digest: bytes, size_bytes: int, **changes: Any) -> Manifest:
+    """A manifest that is one of ours, of a container with this digest and size, but for `changes`."""
     tally = Tally()
     for frame in recording((1, 0, shell()), (1, 5, StreamClosed())):
         tally.add(frame)
     made = manifest_of(tally, size_bytes=size_bytes, digest=digest)
-    return msgspec.structs.replace(made, session_id=session_id)
+    return msgspec.structs.replace(made, **{"session_id": session_id, **changes})
 
 
 def shell(columns: int = 80, rows: int = 24) -> StreamOpened:

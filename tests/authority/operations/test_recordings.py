@@ -8,7 +8,7 @@ from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
 from tests.support.proofs import open_as
 from tests.support.recordings import manifest_for
 
-from doorward.api.bodies.gateway_calls import SealRecording
+from doorward.api.bodies.gateway_calls import SealRecording, SessionEnded, SessionReport
 from doorward.authority.operations import recordings as recordings_module
 from doorward.authority.operations.recordings import (
     append_recording,
@@ -18,6 +18,7 @@ from doorward.authority.operations.recordings import (
     recording_proof,
     seal_recording,
 )
+from doorward.authority.operations.session_life import report_session
 from doorward.authority.rights import NoRight
 from doorward.base.errors import Conflict, Invalid, Missing
 from doorward.base.ids import SessionId
@@ -43,16 +44,18 @@ async def append(lab: AuthorityLab, session: str, offset: int, data: bytes) -> i
     return (await append_recording(lab.services, lab.gateway, session, offset, data)).size_bytes
 
 
-def sealing(session: str, data: bytes, **changes: Any) -> SealRecording:
+def sealing(lab: AuthorityLab, session: str, data: bytes, *, said: Any = None, **changes: Any) -> SealRecording:
+    """What the lab's gateway sends; `said` differs in the manifest, `changes` around it."""
     tree = TreeDigest()
     tree.update(data)
     parts: dict[str, Any] = {"size_bytes": len(data), "digest": tree.digest(), **changes}
-    manifest = manifest_for(session, parts["digest"], parts["size_bytes"])
+    ours = {"installation_id": lab.services.installation_id, "gateway_id": lab.gateway.gateway_id}
+    manifest = manifest_for(session, parts["digest"], parts["size_bytes"], **{**ours, **(said or {})})
     return SealRecording(**{"manifest": msgspec.to_builtins(manifest), **parts})
 
 
 async def seal(lab: AuthorityLab, session: str, data: bytes, **changes: Any) -> None:
-    await seal_recording(lab.services, lab.gateway, session, sealing(session, data, **changes))
+    await seal_recording(lab.services, lab.gateway, session, sealing(lab, session, data, **changes))
 
 
 async def sealed(lab: AuthorityLab, session: str, data: bytes = b"what was seen") -> None:
@@ -107,7 +110,7 @@ async def test_another_gateways_session_is_as_missing_as_none(lab: AuthorityLab,
         with pytest.raises(Missing):
             await append_recording(lab.services, other, session_id, 0, b"x")
         with pytest.raises(Missing):
-            await seal_recording(lab.services, other, session_id, sealing(session_id, b"x"))
+            await seal_recording(lab.services, other, session_id, sealing(lab, session_id, b"x"))
 
 
 async def test_recording_counts_from_its_sessions_opening(lab: AuthorityLab, session: str, bob: LabSignIn) -> None:
@@ -160,10 +163,53 @@ class TestSealing:
         self, lab: AuthorityLab, session: str, bob: LabSignIn, change: dict[str, Any]
     ) -> None:
         await append(lab, session, 0, b"what was seen")
-        said = sealing(session, b"what was seen")
+        said = sealing(lab, session, b"what was seen")
         with pytest.raises(Invalid):
             await seal(lab, session, b"what was seen", manifest={**said.manifest, **change})
         assert (await get_recording(lab.services, bob.caller, session)).row.sealed is None
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            {"gateway_id": "z" * 26},
+            {"installation_id": "z" * 26},
+            {"level_asked": "strict"},
+            {"level_achieved": "events"},
+            {"end_reason": "because"},
+            {"partial": True},
+            {"content_bytes": 1},
+            {"frames": 2},
+        ],
+    )
+    async def test_gateway_that_says_what_was_not_asked_gets_no_signature(
+        self, lab: AuthorityLab, session: str, said: dict[str, Any]
+    ) -> None:
+        with pytest.raises(Invalid):
+            await seal(lab, session, b"what was seen", said=said, content=b"what was seen")
+        assert await lab.events("recording.sealed") == []
+        await seal(lab, session, b"what was seen", content=b"what was seen")
+
+    async def test_session_of_which_nothing_is_to_be_recorded_gets_no_signature(
+        self, lab: AuthorityLab, bob: LabSignIn
+    ) -> None:
+        await lab.declare(OPS + "  options: {record_session: {default: none}}\n")
+        unseen = (await open_as(lab, bob, WHERE)).session_id
+        for level in ("none", "output"):
+            with pytest.raises(Invalid):
+                await seal(lab, unseen, b"made up", said={"level_asked": level}, content=b"made up")
+
+    @pytest.mark.parametrize(("days", "taken"), [(29, True), (31, False)])
+    async def test_is_taken_for_a_month_after_the_end(
+        self, lab: AuthorityLab, session: str, days: int, taken: bool
+    ) -> None:
+        report = SessionReport(ended=SessionEnded("closed", "output", 0, 0, {}))
+        await report_session(lab.services, lab.gateway, session, report)
+        lab.advance(days=days)
+        try:
+            await seal(lab, session, b"late", content=b"late")
+        except Conflict:
+            assert not taken
+        assert len(await lab.events("recording.sealed")) == taken
 
 
 class TestProof:
@@ -173,10 +219,11 @@ class TestProof:
         proof = Proof(said.manifest.encode(), bytes.fromhex(said.signature))
         keys = [bytes.fromhex(key) for key in said.public_keys]
         assert check_recording(proof, [b"what was seen"], keys, session).session_id == session
-        raised = proof.manifest.replace(b'"level_achieved":"output"', b'"level_achieved":"strict"')
-        assert raised != proof.manifest
-        with pytest.raises(NotProven):
-            check_recording(Proof(raised, proof.signature), [b"what was seen"], keys, session)
+        for old, new in ((b'"closed"', b'"locked"'), (b':"output"', b':"strict"')):
+            changed = proof.manifest.replace(old, new)
+            assert changed != proof.manifest
+            with pytest.raises(NotProven):
+                check_recording(Proof(changed, proof.signature), [b"what was seen"], keys, session)
 
     async def test_is_empty_until_it_is_sealed(self, lab: AuthorityLab, session: str) -> None:
         await append(lab, session, 0, b"so far")

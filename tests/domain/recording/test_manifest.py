@@ -62,3 +62,25 @@ def test_anything_else_is_refused(damage: object) -> None:
     data = made(recording()).signed_bytes()
     with pytest.raises(UnreadableManifest):
         Manifest.parse(damage(data))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"level_achieved":"output"', b'"level_achieved":"events"'),
+        (b'"achieved":"output"', b'"achieved":"strict"'),
+        (b'"asked":"output"', b'"asked":"strict"'),
+        (b'"partial":false,"session_id"', b'"partial":true,"session_id"'),
+        (b'"content_bytes":3', b'"content_bytes":4'),
+        (b'"output_bytes":3', b'"output_bytes":-3'),
+        (b'"frames":4', b'"frames":2'),
+        (b'"shell"', b'"shill"'),
+        (b'"size_bytes":100', b'"size_bytes":2'),
+        (b'"streams":1', b'"streams":0'),
+    ],
+)
+def test_one_that_contradicts_itself_is_refused(old: bytes, new: bytes) -> None:
+    data = made(recording((1, 0, shell()), (1, 5, output(b"abc")))).signed_bytes()
+    assert old in data
+    with pytest.raises(UnreadableManifest):
+        Manifest.parse(data.replace(old, new, 1))

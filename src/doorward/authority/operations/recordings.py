@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -22,17 +23,23 @@ from doorward.authority.operations.session_life import own_session, subjects_of
 from doorward.authority.ports import RecordingRow, Transaction
 from doorward.authority.rights import has_right, require
 from doorward.authority.services import Services
-from doorward.base.errors import Invalid, Missing
+from doorward.base.errors import Conflict, Invalid, Missing
 from doorward.base.ids import SessionId, checked_id
 from doorward.domain.audit.event import Actor
 from doorward.domain.audit.events_sessions import RECORDING_EXPORTED, RECORDING_SEALED, RECORDING_VIEWED
+from doorward.domain.recording.levels import RecordingLevel
 from doorward.domain.recording.manifest import Manifest
 from doorward.domain.sessions.record import SessionRecord
+from doorward.domain.sessions.states import EndReason
 
 CHUNK_BYTES: Final = 256 * 1024
 LIST_MAX: Final = 1000
 MANIFEST_BYTES_MAX: Final = 4 * 1024 * 1024
+SEALED_WITHIN: Final = timedelta(days=30)
+"""After a session's end: a gateway that was off for weeks still brings what it holds; a key that leaks later seals
+nothing of sessions that are history."""
 PURPOSES: Final = {"play": RECORDING_VIEWED, "export": RECORDING_EXPORTED}
+_END_REASONS: Final = frozenset(reason.value for reason in EndReason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +85,13 @@ async def seal_recording(services: Services, caller: GatewayCaller, session_id: 
         return session, tx.recordings.get(session.id)
 
     session, row = await services.store.read(check)
-    if row is None and said.content is None:
-        raise Missing("sealing a recording: nothing was stored of it")
     if row is not None and row.sealed is not None:
         return
-    manifest = _checked_manifest(session.id, said)
+    if session.ended is not None and session.ended + SEALED_WITHIN < services.clock.now():
+        raise Conflict("sealing a recording: its session ended too long ago")
+    if row is None and said.content is None:
+        raise Missing("sealing a recording: nothing was stored of it")
+    manifest = _checked_manifest(services, caller, session, said)
     if said.content is not None:
         await services.recordings.append(session.id, 0, said.content)
     await services.recordings.seal(session.id, said.size_bytes, said.digest)
@@ -110,11 +119,22 @@ async def seal_recording(services: Services, caller: GatewayCaller, session_id: 
     await services.store.write(work)
 
 
-def _checked_manifest(session_id: SessionId, said: SealRecording) -> Manifest:
-    """The manifest, if it is one of ours and of exactly this recording: nothing else is signed."""
+def _checked_manifest(
+    services: Services, caller: GatewayCaller, session: SessionRecord, said: SealRecording
+) -> Manifest:
+    """The manifest, if it is one of ours and of exactly this recording: nothing else is signed.
+
+    What a gateway says of bytes and levels is its word; whose session, where and at which level is ours.
+    """
     manifest = Manifest.parse(msgspec.json.encode(said.manifest, order="sorted"))
-    if (manifest.session_id, manifest.size_bytes, manifest.digest_bytes) != (session_id, said.size_bytes, said.digest):
+    if (manifest.session_id, manifest.size_bytes, manifest.digest_bytes) != (session.id, said.size_bytes, said.digest):
         raise Invalid("sealing a recording: its manifest is of another recording")
+    if (manifest.installation_id, manifest.gateway_id) != (services.installation_id, caller.gateway_id):
+        raise Invalid("sealing a recording: its manifest names another installation or gateway")
+    if session.level_asked == RecordingLevel.NONE.text or manifest.level_asked != session.level_asked:
+        raise Invalid("sealing a recording: its manifest names a level that was not asked of this session")
+    if manifest.end_reason not in _END_REASONS:
+        raise Invalid("sealing a recording: its manifest names no end that there is")
     return manifest
 
 

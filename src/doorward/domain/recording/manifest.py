@@ -11,13 +11,15 @@ import msgspec
 
 from doorward.base.errors import Invalid
 from doorward.domain.recording.digest import CHUNK_BYTES, DIGEST_BYTES
-from doorward.domain.recording.levels import RecordingLevel
+from doorward.domain.recording.levels import RecordingLevel, StreamKind
 from doorward.domain.recording.tally import Tally
 
 MANIFEST_VERSION: Final = 1
 MANIFEST_BYTES_MAX: Final = 32 * 1024
 DIGEST_ALGORITHM: Final = "sha256-rfc6962-1mib"
 _SAFE_INTEGER_MAX: Final = 2**53 - 1
+_FRAMES_MIN: Final = 2  # header and end
+_KINDS: Final = frozenset(kind.value for kind in StreamKind)
 _HEX_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -95,7 +97,34 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise UnreadableManifest("reading a manifest: its fields can not be read") from error
         if manifest.version != MANIFEST_VERSION or manifest.signed_bytes() != data:
             raise UnreadableManifest("reading a manifest: it is not in the canonical form of a known version")
+        if not _adds_up(manifest):
+            raise UnreadableManifest("reading a manifest: what it says of the kinds is not what it says of the whole")
         return manifest
+
+
+def _adds_up(manifest: Manifest) -> bool:
+    """Whether a tally can have said all of it: whoever makes one up must at least make it up without contradiction."""
+    asked, parts = RecordingLevel.parse(manifest.level_asked), manifest.kinds.values()
+    achieved = [RecordingLevel.parse(part.achieved) for part in parts]
+    content = sum(part.output_bytes + part.error_output_bytes + part.input_bytes for part in parts)
+    return (
+        manifest.kinds.keys() <= _KINDS
+        and all(_part_adds_up(part, asked) for part in parts)
+        and RecordingLevel.parse(manifest.level_achieved) == min(achieved, default=asked)
+        and manifest.partial == any(part.partial for part in parts)
+        and manifest.content_bytes == content <= manifest.size_bytes
+        and manifest.frames >= _FRAMES_MIN + sum(part.streams + part.notes for part in parts)
+        and manifest.ended_micros >= manifest.started_micros
+    )
+
+
+def _part_adds_up(part: KindPart, asked: RecordingLevel) -> bool:
+    numbers = (part.streams - 1, part.output_bytes, part.error_output_bytes, part.input_bytes, part.notes)
+    return (
+        all(0 <= number <= _SAFE_INTEGER_MAX for number in numbers)
+        and RecordingLevel.parse(part.achieved) <= RecordingLevel.parse(part.asked) <= asked
+        and not (part.partial and RecordingLevel.parse(part.achieved) > RecordingLevel.OUTPUT)
+    )
 
 
 def manifest_of(tally: Tally, *, size_bytes: int, digest: bytes) -> Manifest:
