@@ -27,6 +27,7 @@ from tests.support.accounts import account
 from tests.support.house import APP, NODE, ROOT, eventually, role
 from tests.support.node_lab import PreparedNode, prepare_node
 from tests.support.processes import end
+from tests.support.road import Road
 
 CUT_SECONDS_MAX = 1.0
 LEASE_SECONDS = 10
@@ -45,6 +46,8 @@ class Apart:
     node: PreparedNode = field(init=False)
     far_port: int = field(default_factory=free_port)
     far_metrics_port: int = field(default_factory=free_port)
+    road: Road = field(init=False)
+    """The second gateway's way to the authority."""
 
     @property
     def far(self) -> Path:
@@ -75,7 +78,7 @@ class Apart:
 
     def join(self, token: str, data: Path, *, name: str = FAR) -> subprocess.CompletedProcess[str]:
         """`doorward join` in that directory."""
-        words = ["join", "--data", str(data), "--authority", f"127.0.0.1:{self.installation.authority_port}"]
+        words = ["join", "--data", str(data), "--authority", f"127.0.0.1:{self.road.port}"]
         words += [
             "--ca-pin",
             self.installation.pin,
@@ -143,6 +146,8 @@ def apart() -> Iterator[Apart]:
         data = made.installation.data
         made.start("signer", "signer", data)
         made.start("authority", "authority", data)
+        made.road = Road(made.installation.authority_port)
+        stack.callback(made.road.end)
         made.start("near", "gateway", data / "gateway")
         made.admin = made.installation.administrator()
         made.admin.dw("apply", "-f", "-", stdin=role("ops"))
@@ -239,3 +244,63 @@ def test_sessions_of_a_gateway_that_is_gone_are_presumed_over_after_its_lease(ap
     assert states[0] == ("active", None)
     assert set(states) <= {("active", None), ("ending", "gateway_lost"), ("ended", "gateway_lost")}
     assert ended["facts"]["presumed"] is True
+
+
+def test_what_a_gateway_could_not_tell_is_in_the_log_when_it_is_back(apart: Apart, tmp_path: Path) -> None:
+    """Cut off for longer than its lease and their rest, so that the authority has said that its session is over."""
+    apart.admin.dw("apply", "-f", "-", stdin=role("unseen", "{on_control_loss: cut}"))
+    person = apart.installation.enrolled(apart.admin, "out-of-sight", "unseen")
+    place = Path("/tmp") / f"dwt-{tmp_path.parent.parent.name}-{apart.far_port}"  # the account may write there
+
+    def shown() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(apart.admin.dw("sessions", "show", session, "--json"))
+        return found
+
+    def told() -> list[dict[str, Any]]:
+        page = json.loads(apart.admin.dw("audit", "search", "--session", session, "--limit", "100", "--json"))
+        return list(reversed(page["items"]))
+
+    options = [*person.ssh_options(), "-P", str(apart.far_port)]
+    words = ["sftp", *options, f"{account(ROOT).login}@{NODE}@{FAR}"]
+    with subprocess.Popen(words, env=person.env(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as sftp:
+        assert sftp.stdin is not None
+
+        def work(name: str) -> None:
+            made = place.with_name(f"{place.name}-{name}")
+            sftp.stdin.write(f"mkdir {made}\n".encode())  # type: ignore[union-attr]
+            sftp.stdin.flush()  # type: ignore[union-attr]
+            eventually(made.is_dir, f"sftp did not make {made}")
+            made.rmdir()
+
+        work("before")
+        session = apart.sessions(person)[0]["id"]
+        eventually(lambda: [one for one in told() if one["type"] == "sftp.operation"], "nothing was noted")
+        apart.road.close()
+        try:
+            for name in ("during-1", "during-2"):
+                work(name)
+            sftp.stdin.write(b"bye\n")
+            sftp.stdin.close()
+            assert sftp.wait(20) == 0
+            over = eventually(lambda: (seen := shown())["state"] == "ended" and seen, "it is not presumed over")
+        finally:
+            apart.road.open()
+    assert (over["end_reason"], over["facts"]["presumed"]) == ("gateway_lost", True)
+    assert [one["fields"]["how"] for one in told() if one["type"] == "session.ended"] == ["presumed"]
+    eventually(lambda: [one for one in told() if one["type"] == "session.corrected"], "the end was not told")
+    entries = told()
+    made = [one["fields"] for one in entries if one["type"] == "sftp.operation"]
+    assert [one["path"].removeprefix(f"{place}-") for one in made] == ["before", "during-1", "during-2"]
+    assert ["happened_micros" in one for one in made] == [False, True, True]
+    closed = [one["type"] for one in entries]
+    assert closed.index("session.ended") < closed.index("stream.closed") < closed.index("session.corrected")
+    assert [closed.count(one) for one in ("session.started", "stream.opened", "stream.closed", "session.ended")] == [
+        1
+    ] * 4
+    (correction,) = [one["fields"] for one in entries if one["type"] == "session.corrected"]
+    assert (correction["reason"], correction["reason_presumed"]) == ("closed", "gateway_lost")
+    after = shown()
+    assert (after["state"], after["end_reason"], after["ended"]) == ("ended", "gateway_lost", over["ended"])
+    assert (after["facts"]["reason_told"], after["level_achieved"]) == ("closed", "output")
+    assert after["bytes_out"] > 0
+    apart.admin.dw("audit", "verify")

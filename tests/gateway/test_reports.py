@@ -1,15 +1,25 @@
 """A session's outbox: in order, again until taken, the end once."""
 
 import asyncio
+from datetime import timedelta
 
 import msgspec
 from tests.support.fake_control_plane import FakeControlPlane
 
 from doorward.api.bodies.gateway_calls import NOTES_MAX, Note, SessionEnded, SessionReport, SessionStarted
+from doorward.base.clock import ManualClock, SystemClock
 from doorward.base.errors import Conflict, DoorwardError, Invalid, Unavailable
-from doorward.gateway.reports import NOTES_PENDING_MAX, REFUSED_NOTES_MAX, REPORT_BYTES_MAX, SessionReports
+from doorward.gateway.reports import (
+    NOTES_CLOSING_MAX,
+    NOTES_PENDING_MAX,
+    REFUSED_NOTES_MAX,
+    REPORT_BYTES_MAX,
+    Outlet,
+    SessionReports,
+)
 from doorward.net.supervise import Tasks
 
+CLOCK = SystemClock()
 STARTED = SessionStarted("SHA256:x", "certificate")
 
 
@@ -32,7 +42,7 @@ def _fail(name: str, error: BaseException) -> None:
 async def test_reports_arrive_in_order_and_the_end_once() -> None:
     plane = FakeControlPlane()
     async with Tasks(_fail) as tasks:
-        reports = SessionReports("one", plane, tasks, lambda: None)
+        reports = SessionReports("one", Outlet(plane, tasks, CLOCK), lambda: None)
         reports.note(note(1))
         reports.started(STARTED)
         reports.note(note(2))
@@ -48,7 +58,7 @@ async def test_reports_arrive_in_order_and_the_end_once() -> None:
 async def test_reports_wait_for_an_authority_that_is_away() -> None:
     plane = FakeControlPlane(is_away=True)
     async with Tasks(_fail) as tasks:
-        reports = SessionReports("one", plane, tasks, lambda: None)
+        reports = SessionReports("one", Outlet(plane, tasks, CLOCK), lambda: None)
         reports.note(note())
         reports.ended(ended())
         for _ in range(5):
@@ -69,13 +79,16 @@ async def test_what_the_authority_refuses_is_not_sent_again() -> None:
                 raise Conflict("it is over")
             await super().report_session(session_id, report)
 
-    plane = Refusing()
-    async with Tasks(_fail) as tasks:
-        reports = SessionReports("one", plane, tasks, lambda: None)
+    plane, problems, over = Refusing(), list[str](), list[str]()
+    async with Tasks(lambda name, error: problems.append(f"{name}: {error}")) as tasks:
+        reports = SessionReports("one", Outlet(plane, tasks, CLOCK), lambda: over.append("full"))
         reports.started(STARTED)
-        reports.note(note())
+        for number in range(9):
+            reports.note(note(number))
         reports.ended(ended())
         await settled(tasks)
+    assert problems == ["note 9 events of session one: it is over"]  # said, and not cut up to be refused in pieces
+    assert over == ["full"]
     assert (plane.calls, plane.end_reason("one")) == (4, "closed")
     assert (plane.started, plane.notes) == ({"one": STARTED}, {})
 
@@ -90,7 +103,7 @@ async def test_a_short_session_is_told_in_one_call() -> None:
 
     plane = Counting()
     async with Tasks(_fail) as tasks:
-        reports = SessionReports("one", plane, tasks, lambda: None)
+        reports = SessionReports("one", Outlet(plane, tasks, CLOCK), lambda: None)
         reports.started(STARTED)
         for number in range(3):
             await asyncio.sleep(0)
@@ -103,7 +116,7 @@ async def test_a_short_session_is_told_in_one_call() -> None:
 async def test_a_long_session_is_told_of_while_it_lives() -> None:
     plane = FakeControlPlane()
     async with Tasks(_fail) as tasks:
-        reports = SessionReports("one", plane, tasks, lambda: None)
+        reports = SessionReports("one", Outlet(plane, tasks, CLOCK), lambda: None)
         reports.started(STARTED)
         reports.note(note())
         await settled(tasks)
@@ -118,7 +131,7 @@ async def test_many_notes_go_in_batches_that_may_be_sent() -> None:
             sizes.append(len(report.notes))
 
     async with Tasks(_fail) as tasks:
-        reports = SessionReports("one", Counting(), tasks, lambda: None)
+        reports = SessionReports("one", Outlet(Counting(), tasks, CLOCK), lambda: None)
         for number in range(NOTES_MAX * 2 + 1):
             reports.note(note(number))
         await settled(tasks)
@@ -141,7 +154,7 @@ async def test_what_is_told_again_after_a_lost_answer_carries_the_same_numbers()
 
     plane, notes = Deaf(), [note(number) for number in range(NOTES_MAX * 2 + 1)]
     async with Tasks(_fail) as tasks:
-        reports = SessionReports("one", plane, tasks, lambda: None)
+        reports = SessionReports("one", Outlet(plane, tasks, CLOCK), lambda: None)
         for one in notes:
             reports.note(one)
         await settled(tasks)
@@ -153,17 +166,45 @@ async def test_notes_that_can_not_be_kept_end_the_session() -> None:
     overflows: list[DoorwardError | str] = []
     plane = FakeControlPlane(is_away=True)
     async with Tasks(_fail) as tasks:
-        reports = SessionReports("one", plane, tasks, lambda: overflows.append("full"))
+        reports = SessionReports("one", Outlet(plane, tasks, CLOCK), lambda: overflows.append("full"))
         for number in range(NOTES_PENDING_MAX):
             reports.note(note(number))
         assert overflows == []
+        for number in range(NOTES_CLOSING_MAX):  # how its streams ended, which is noted because it ends
+            reports.note(note(NOTES_PENDING_MAX + number))
+        assert set(overflows) == {"full"}
+        assert reports.notes_lost == 0
         reports.note(note())
-        assert overflows == ["full"]
+        assert reports.notes_lost == 1
+        plane.is_away = False
+        await settled(tasks)
+    assert plane.notes["one"] == [note(number) for number in range(NOTES_PENDING_MAX + NOTES_CLOSING_MAX)]
+
+
+async def test_what_could_not_be_told_at_once_says_how_long_ago_it_was() -> None:
+    plane, clock = FakeControlPlane(is_away=True), ManualClock()
+    async with Tasks(_fail) as tasks:
+        reports = SessionReports("one", Outlet(plane, tasks, clock), lambda: None)
+        reports.started(STARTED)
+        reports.note(note(1))
+        clock.advance(timedelta(seconds=30))
+        reports.note(note(2))
+        for _ in range(5):  # it is tried
+            await asyncio.sleep(0)
+        clock.advance(timedelta(seconds=30))
+        reports.ended(ended())
+        plane.is_away = False
+        await settled(tasks)
+    assert plane.started["one"].age_seconds == 60
+    assert [one.age_seconds for one in plane.notes["one"]] == [60, 30]
+    assert plane.ended["one"] == [ended()]
 
 
 async def test_refusals_without_number_are_counted_and_not_kept() -> None:
     async with Tasks(_fail) as tasks:
-        reports = SessionReports("one", FakeControlPlane(is_away=True), tasks, lambda: _fail("full", Unavailable("")))
+        reports = SessionReports(
+            "one", Outlet(FakeControlPlane(is_away=True), tasks, CLOCK), lambda: _fail("full", Unavailable(""))
+        )
         for number in range(10_000):
             reports.refusal(note(number))
         assert reports.refusals_unnoted == 10_000 - REFUSED_NOTES_MAX
@@ -181,7 +222,7 @@ async def test_reports_are_cut_by_bytes_and_lose_nothing() -> None:
     path = "\\xff" * 4096
     notes = [Note("sftp.operation", {"path": path, "to": path, "number": number}) for number in range(NOTES_MAX)]
     async with Tasks(_fail) as tasks:
-        reports = SessionReports("one", plane, tasks, lambda: _fail("full", Unavailable("")))
+        reports = SessionReports("one", Outlet(plane, tasks, CLOCK), lambda: _fail("full", Unavailable("")))
         reports.started(STARTED)
         for one in notes:
             reports.note(one)
@@ -199,9 +240,11 @@ async def test_a_note_that_is_refused_ends_the_session_and_costs_no_other() -> N
                 raise Invalid("no such fields")
             await super().report_session(session_id, report)
 
-    plane, told = Picky(), list[str]()
-    async with Tasks(_fail) as tasks:
-        reports = SessionReports("one", plane, tasks, lambda: told.append("full"), lambda: told.append("told"))
+    plane, told, problems = Picky(), list[str](), list[str]()
+    async with Tasks(lambda name, _: problems.append(name)) as tasks:
+        reports = SessionReports(
+            "one", Outlet(plane, tasks, CLOCK), lambda: told.append("full"), lambda: told.append("told")
+        )
         reports.started(STARTED)
         for number in range(9):
             reports.note(note(number))
@@ -209,4 +252,4 @@ async def test_a_note_that_is_refused_ends_the_session_and_costs_no_other() -> N
         await settled(tasks)
     assert plane.notes["one"] == [note(number) for number in range(9) if number != 5]
     assert (plane.started, plane.end_reason("one")) == ({"one": STARTED}, "closed")
-    assert told == ["full", "told"]
+    assert (told, problems) == (["full", "told"], ["note 1 events of session one"])

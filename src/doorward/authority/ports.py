@@ -185,9 +185,22 @@ class Sessions(Protocol):
         """Any live state → ended; True once. A reason that `begin_end` set before is kept."""
         ...
 
-    def took_notes(self, session_id: SessionId, last: int) -> None:
-        """The gateway's notes up to this number are in the log."""
+    def took_notes(self, session_id: SessionId, last: int, late: int = 0) -> None: ...
+    def started_late(self, session_id: SessionId, started: datetime, facts: Mapping[str, Any]) -> bool: ...
+    def correct(
+        self,
+        session_id: SessionId,
+        now: datetime,
+        *,
+        level_achieved: str,
+        bytes_in: int,
+        bytes_out: int,
+        facts: Mapping[str, Any],
+    ) -> bool:
+        """Of an ended one, what its gateway told later; True once. State, reason and time of its end stay."""
         ...
+
+    def add_facts(self, session_id: SessionId, facts: Mapping[str, Any]) -> None: ...
 
     def search(self, query: SessionQuery) -> Sequence[SessionRecord]: ...
 

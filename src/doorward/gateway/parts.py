@@ -9,6 +9,7 @@ from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
 from doorward.gateway.ports import ControlPlane
 from doorward.gateway.recorder.spool import Spool
+from doorward.gateway.reports import Outlet
 from doorward.gateway.sessions import Sessions
 from doorward.net.supervise import Tasks
 
@@ -25,3 +26,4 @@ class GatewayParts:
     entropy: Entropy
     trust: GatewayTrust
     node_options: SSHClientConnectionOptions
+    outlet: Outlet

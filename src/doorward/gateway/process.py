@@ -28,7 +28,7 @@ from doorward.gateway.ports import ControlPlane
 from doorward.gateway.recorder.files import DiskFiles
 from doorward.gateway.recorder.shipper import Shipper
 from doorward.gateway.recorder.spool import Recovered, Spool
-from doorward.gateway.reports import SessionReports
+from doorward.gateway.reports import Outlet, SessionReports
 from doorward.gateway.sessions import Sessions
 from doorward.gateway.settings import VERSION, GatewaySettings
 from doorward.gateway.ssh import lines
@@ -121,6 +121,7 @@ async def _contact(
         entropy=entropy,
         trust=trust,
         node_options=node_options(VERSION, HANDSHAKE_SECONDS),
+        outlet=Outlet(control_plane, tasks, clock),
     )
 
 
@@ -180,7 +181,7 @@ def _report_recovered(parts: GatewayParts, recovered: Recovered) -> None:
     manifest = recovered.manifest
     level = RecordingLevel.NONE.text if manifest is None else manifest.level_achieved
     kinds = () if manifest is None else manifest.kinds.values()
-    reports = SessionReports(recovered.session_id, parts.control_plane, parts.tasks, _nothing)
+    reports = SessionReports(recovered.session_id, parts.outlet, _nothing)
     reports.ended(
         SessionEnded(
             reason=EndReason.GATEWAY_LOST.value,

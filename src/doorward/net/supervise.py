@@ -25,7 +25,7 @@ class Tasks:
 
     def __init__(self, report: Report) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._report = report
+        self.report: Final = report
 
     def spawn(self, work: Coroutine[Any, Any, object], name: str) -> asyncio.Task[Any]:
         """Run it; its error goes to `report`."""
@@ -57,7 +57,7 @@ class Tasks:
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._report(task.get_name(), error)
+            self.report(task.get_name(), error)
 
 
 class TaskEnded(Unavailable):

@@ -24,7 +24,19 @@ PERSONAL = {"user_name", "source", "client", "command", "path", "path_to", "mess
 # What may stand in a leaf for good: closed words, numbers, digests and ids of our own; anything else is a review.
 OUR_WORDS = {
     *("basis", "factor", "format", "how", "kind", "level", "level_achieved", "level_asked", "method", "operation"),
-    *("outcome", "proof_kind", "purpose", "reason", "reasons", "result", "step", "work", "obligations", "enrolled_by"),
+    *(
+        "outcome",
+        "proof_kind",
+        "purpose",
+        "reason",
+        "reason_presumed",
+        "reasons",
+        "result",
+        "step",
+        "work",
+        "obligations",
+        "enrolled_by",
+    ),
     *("after", "before", "engine", "version", "installation", "root", "cipher", "kex", "exit_signal"),
     *("fingerprint", "expected", "shown", "bound_key", "ca_fingerprint", "key_fingerprint", "node_key", "sha256"),
     *("factor_id", "key_id", "serial", "ssh_key_id", "ssh_serial", "x509_serial", "proof_sha256", "trace_sha256"),

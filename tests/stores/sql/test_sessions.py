@@ -110,6 +110,40 @@ async def test_the_first_reason_to_end_stands(store: SqlStore) -> None:
     assert not await store.write(lambda tx: tx.sessions.begin_end(SESSION, EndReason.IDLE, "x"))
 
 
+async def test_how_it_really_ended_is_stored_once_and_moves_nothing(store: SqlStore) -> None:
+    def correcting(tx: Any, bytes_in: int) -> Any:
+        later = NOW + timedelta(hours=1)
+        return tx.sessions.correct(
+            SESSION, later, level_achieved="events", bytes_in=bytes_in, bytes_out=8, facts={"c": 1}
+        )
+
+    await opened(store)
+    assert not await store.write(lambda tx: correcting(tx, 1))  # it lives
+    assert not await store.write(lambda tx: tx.sessions.started_late(SESSION, NOW, {}))
+    await store.write(lambda tx: ending(tx, EndReason.GATEWAY_LOST))
+    assert await store.write(lambda tx: tx.sessions.started_late(SESSION, NOW, {"s": 1}))
+    assert not await store.write(lambda tx: tx.sessions.started_late(SESSION, DEADLINE, {"s": 2}))
+    assert await store.write(lambda tx: correcting(tx, 7))
+    assert not await store.write(lambda tx: correcting(tx, 9))
+    await store.write(lambda tx: tx.sessions.took_notes(SESSION, 5, 2))
+    await store.write(lambda tx: tx.sessions.took_notes(SESSION, 6, 1))
+    await store.write(lambda tx: tx.sessions.add_facts(SESSION, {"a": 1}))
+    assert await store.write(lambda tx: tx.sessions.hold(SESSION)) == session(
+        state=SessionState.ENDED,
+        started=NOW,
+        ended=NOW + timedelta(minutes=1),
+        end_reason=EndReason.GATEWAY_LOST,
+        level_achieved="events",
+        bytes_in=7,
+        bytes_out=8,
+        facts={"s": 1, "e": 1, "c": 1, "a": 1},
+        notes_taken=6,
+        late_notes=3,
+        corrected=NOW + timedelta(hours=1),
+    )
+    assert await store.write(lambda tx: tx.sessions.hold(SessionId("a" * 26))) is None
+
+
 async def test_what_does_not_exist_does_not_move(store: SqlStore) -> None:
     unknown = SessionId("a" * 26)
     assert not await store.write(lambda tx: tx.sessions.start(unknown, NOW, {}))

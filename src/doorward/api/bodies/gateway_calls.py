@@ -16,9 +16,13 @@ CONTENT_BYTES_MAX: Final = 65_536
 """The largest recording that comes together with its seal."""
 COUNT_MAX: Final = 2**53 - 1  # what JSON numbers carry exactly, and the log
 
+AGE_SECONDS_MAX: Final = 10**9
+
 Text = Annotated[str, Meta(max_length=255)]
 Line = Annotated[str, Meta(max_length=4096)]
 Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
+Age = Annotated[int, Meta(ge=0, le=AGE_SECONDS_MAX)]
+"""How many whole seconds ago something happened that could not be told at once."""
 Blob = Annotated[bytes, Meta(max_length=SIGNED_BYTES_MAX)]
 
 
@@ -102,6 +106,7 @@ class SessionStarted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host_key_fingerprint: Text
     host_verified_by: Text
     upstream_version: Text = ""
+    age_seconds: Age = 0
 
 
 class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,6 +114,7 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     type: Text
     fields: dict[str, Any]
+    age_seconds: Age = 0
 
 
 class SessionEnded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,6 +125,7 @@ class SessionEnded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bytes_in: Count
     bytes_out: Count
     facts: dict[str, Any] = {}
+    age_seconds: Age = 0
 
 
 class SessionReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ from doorward.domain.audit.event import SYSTEM, Subjects, event
 from doorward.domain.audit.events_machines import GATEWAY_LEASE_LOST
 from doorward.domain.audit.events_sessions import SESSION_ENDED
 from doorward.domain.identity.machines import Gateway
-from doorward.domain.sessions.record import SessionRecord
+from doorward.domain.sessions.record import LEVEL_UNKNOWN, PRESUMED, SessionRecord
 from doorward.domain.sessions.states import EndReason, SessionState
 
 OPENING_MAX: Final = timedelta(minutes=2)
@@ -30,10 +30,10 @@ def end_presumed(tx: Transaction, session: SessionRecord, reason: EndReason, how
         session.id,
         reason,
         tx.now,
-        level_achieved="unknown",
+        level_achieved=LEVEL_UNKNOWN,
         bytes_in=session.bytes_in,
         bytes_out=session.bytes_out,
-        facts={**session.facts, "presumed": True},
+        facts={**session.facts, PRESUMED: True},
     )
     if ended:
         tx.events.append(

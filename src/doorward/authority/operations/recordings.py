@@ -19,7 +19,8 @@ from doorward.authority.callers import GatewayCaller, UserCaller
 from doorward.authority.gateway_limits import Work
 from doorward.authority.noting import note
 from doorward.authority.operations.pacing import pace
-from doorward.authority.operations.session_life import own_session, subjects_of
+from doorward.authority.operations.session_life import own_session
+from doorward.authority.operations.told_events import subjects_of
 from doorward.authority.ports import RecordingRow, Transaction
 from doorward.authority.rights import has_right, require
 from doorward.authority.services import Services

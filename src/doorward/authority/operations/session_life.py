@@ -1,31 +1,41 @@
 """What a gateway reports of its sessions: started, what happened inside, ended.
 
-A gateway may speak of its own sessions only, and only in the types of event that the catalogue opens to gateways.
+A gateway may speak of its own sessions only, and only in the types of event that the catalogue opens to gateways. What
+it tells of a session that was presumed over in the meantime is taken too, within bounds (`domain.sessions.late`); its
+end is then a correction beside the entries that are there, and the session's state, reason and time stay as they are.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from doorward.api.bodies.gateway_calls import Note, SessionEnded, SessionReport, SessionStarted
+from doorward.api.bodies.gateway_calls import SessionEnded, SessionReport, SessionStarted
 from doorward.authority.callers import GatewayCaller
 from doorward.authority.gateway_limits import Work
+from doorward.authority.known_gateway import known_gateway
 from doorward.authority.noting import note
 from doorward.authority.operations.pacing import pace
+from doorward.authority.operations.told_events import subjects_of, take_notes, untold, when_told_late
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
+from doorward.base.clock import to_micros
 from doorward.base.errors import Conflict, Invalid, Missing
 from doorward.base.ids import SessionId, checked_id
-from doorward.domain.audit.catalogue import UnknownEventType, reportable_by_gateway
-from doorward.domain.audit.event import Actor, Subjects
-from doorward.domain.audit.events_sessions import SESSION_ENDED, SESSION_STARTED
+from doorward.domain.audit.event import Actor
+from doorward.domain.audit.event_types import HAPPENED
+from doorward.domain.audit.events_sessions import (
+    SESSION_CORRECTED,
+    SESSION_ENDED,
+    SESSION_REPORT_REFUSED,
+    SESSION_STARTED,
+)
 from doorward.domain.recording.levels import RecordingLevel
-from doorward.domain.sessions.record import FACTOR_GIVEN, SessionRecord
+from doorward.domain.sessions.late import NotTaken, happened, why_not_taken
+from doorward.domain.sessions.record import FACTOR_GIVEN, PRESUMED, SessionRecord
 from doorward.domain.sessions.states import EndReason, SessionState
 
 FACT_TEXT_MAX: Final = 512
 FACTS_MAX: Final = 32
-# Started and ended stand apart in a report, and move the state; as mere notes they would say what is not so.
-_NOT_AS_NOTES: Final = frozenset({SESSION_STARTED.name, SESSION_ENDED.name})
 
 _OURS: Final = frozenset(
     {
@@ -39,7 +49,20 @@ _OURS: Final = frozenset(
     }
 )
 """Reasons of ours: one of them stands already when we have cut the session; a gateway's word alone is not enough."""
-_OUR_FACTS: Final = frozenset({"presumed", "session_key", "signed_in_from", FACTOR_GIVEN})
+REASON_TOLD: Final = "reason_told"
+ENDED_TOLD: Final = "ended_told"
+"""Facts of a session that was presumed over: why and when it ended as its gateway told later."""
+REPORT_REFUSED: Final = "report_refused"
+"""The fact that says why more that its gateway told was not taken."""
+_OUR_FACTS: Final = frozenset(
+    {PRESUMED, "session_key", "signed_in_from", FACTOR_GIVEN, REASON_TOLD, ENDED_TOLD, REPORT_REFUSED}
+)
+
+
+class ReportRefused(Conflict):
+    """More is told of a session than is taken of one that is over; the log says so."""
+
+    code = "session_report_refused"
 
 
 def own_session(tx: Transaction, caller: GatewayCaller, session_id: str) -> SessionRecord:
@@ -52,23 +75,6 @@ def checked_owner(found: SessionRecord | None, caller: GatewayCaller) -> Session
     if found is None or found.gateway_id != caller.gateway_id:
         raise Missing("looking for a session: this gateway has none of that id")
     return found
-
-
-def untold(session: SessionRecord, said: SessionReport) -> list[Note]:
-    """The notes that are not in the log yet; numbers that are left out are a gateway's to leave out."""
-    known = session.notes_taken - said.first_note + 1
-    return said.notes[max(0, known) :]
-
-
-def subjects_of(session: SessionRecord) -> Subjects:
-    """What an event about a session is searched by."""
-    return Subjects(
-        user=session.user_id,
-        node=session.node_id,
-        session=session.id,
-        sign_in=session.sign_in_id,
-        gateway=session.gateway_id,
-    )
 
 
 def bounded_facts(facts: dict[str, Any]) -> dict[str, Any]:
@@ -88,21 +94,24 @@ async def report_session(services: Services, caller: GatewayCaller, session_id: 
     What is said twice changes nothing the second time: a gateway that did not hear our answer says it again. Notes are
     known by their numbers, under the lock of the session's row.
     """
-    reason = None if said.ended is None else _reported_reason(said.ended)
+    if said.ended is not None:
+        _reported_reason(said.ended)  # what is refused anyway waits for nothing
     await pace(services, caller, Work.NOTES, max(1, len(said.notes)))
 
-    def work(tx: Transaction) -> None:
+    def work(tx: Transaction) -> NotTaken | None:
         session = checked_owner(tx.sessions.hold(SessionId(checked_id(session_id))), caller)
-        notes = untold(session, said)
-        if notes and session.state is SessionState.ENDED:
-            raise Conflict("noting what happened in a session: it has ended")
+        if session.state is SessionState.ENDED:
+            return _take_late(tx, caller, session, said)
         if said.started is not None:
             session = _start(tx, caller, session, said.started)
-        take_notes(tx, caller, session, said, notes)
-        if said.ended is not None and reason is not None:
-            _end(tx, caller, session, said.ended, reason)
+        take_notes(tx, caller, session, said)
+        if said.ended is not None:
+            _end(tx, caller, session, said.ended)
+        return None
 
-    await services.store.write(work)
+    not_taken = await services.store.write(work)
+    if not_taken is not None:
+        raise ReportRefused(f"noting what happened in a session: it is over ({not_taken})")
     if said.ended is not None:
         services.bell.ring()
 
@@ -123,36 +132,18 @@ def _start(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said:
         "host_verified_by": said.host_verified_by,
         "upstream_version": said.upstream_version[:FACT_TEXT_MAX],
     }
-    if not tx.sessions.start(session.id, tx.now, facts):
-        return session  # started before, or cut while it was opening: what the cut ordered stands
-    fields = {"node_key": said.host_key_fingerprint}
+    when = happened(session, tx.now, said.age_seconds)
+    if not tx.sessions.start(session.id, tx.now, facts) and not tx.sessions.started_late(session.id, when, facts):
+        return session  # started before
+    # Of one that was cut or presumed over before this was told the state stays; that it stood is in the log anyway.
+    fields = {"node_key": said.host_key_fingerprint, **when_told_late(tx, session, said.age_seconds)}
     note(tx, SESSION_STARTED, Actor.gateway(caller.gateway_id), fields, subjects_of(session))
     return replace(session, facts=facts)
 
 
-def take_notes(
-    tx: Transaction, caller: GatewayCaller, session: SessionRecord, said: SessionReport, notes: list[Note]
-) -> None:
-    """Log `notes`, the last of what was said, and remember how far it went."""
-    for one in notes:
-        _note(tx, caller, session, one)
-    if notes:
-        tx.sessions.took_notes(session.id, said.first_note + len(said.notes) - 1)
-
-
-def _note(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said: Note) -> None:
-    try:
-        known = reportable_by_gateway(said.type)
-    except UnknownEventType as error:
-        raise Invalid("noting what happened in a session: a gateway does not report events of that type") from error
-    if known.name in _NOT_AS_NOTES:
-        raise Invalid("noting what happened in a session: a gateway does not report events of that type")
-    note(tx, known, Actor.gateway(caller.gateway_id), said.fields, subjects_of(session))
-
-
-def _end(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said: SessionEnded, reason: EndReason) -> None:
+def _end(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said: SessionEnded) -> None:
+    reason = _reported_reason(said)
     level = _level(tx, session, said.level_achieved)
-    added = {name: value for name, value in said.facts.items() if name not in _OUR_FACTS}
     ended = tx.sessions.end(
         session.id,
         reason,
@@ -160,7 +151,7 @@ def _end(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said: S
         level_achieved=level,
         bytes_in=said.bytes_in,
         bytes_out=said.bytes_out,
-        facts={**added, **session.facts},
+        facts={**_added(said), **session.facts},
     )
     if not ended:
         return
@@ -170,16 +161,73 @@ def _end(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said: S
         "how": "reported",
         "bytes_in": said.bytes_in,
         "bytes_out": said.bytes_out,
+        **when_told_late(tx, session, said.age_seconds),
     }
     note(tx, SESSION_ENDED, Actor.gateway(caller.gateway_id), fields, subjects_of(session))
 
 
+def _added(said: SessionEnded) -> dict[str, Any]:
+    return {name: value for name, value in said.facts.items() if name not in _OUR_FACTS}
+
+
+def _take_late(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said: SessionReport) -> NotTaken | None:
+    """What is told of a session that is over; why it is not taken, or None."""
+    count = len(untold(session, said))
+    is_news = session.is_presumed and (said.ended is not None or (said.started is not None and session.started is None))
+    if not count and not is_news:
+        return None  # said again
+    refused = why_not_taken(session, count, tx.now)
+    if refused is not None:
+        _refuse(tx, caller, session, refused, count)
+        return refused
+    known_gateway(tx, caller)  # one that was sent away meanwhile is believed nothing more
+    if said.started is not None:
+        session = _start(tx, caller, session, said.started)
+    take_notes(tx, caller, session, said, late=count)
+    if said.ended is not None:
+        _correct(tx, caller, replace(session, late_notes=session.late_notes + count), said.ended)
+    return None
+
+
+def _refuse(tx: Transaction, caller: GatewayCaller, session: SessionRecord, why: NotTaken, notes: int) -> None:
+    """Nothing that is told is dropped in silence; but a gateway can tell as often as it likes."""
+    if REPORT_REFUSED in session.facts:
+        return
+    tx.sessions.add_facts(session.id, {REPORT_REFUSED: str(why)})
+    actor = Actor.gateway(caller.gateway_id)
+    note(tx, SESSION_REPORT_REFUSED, actor, {"reason": str(why), "notes": notes}, subjects_of(session))
+
+
+def _correct(tx: Transaction, caller: GatewayCaller, session: SessionRecord, said: SessionEnded) -> None:
+    presumed = session.end_reason
+    # What we cut was cut for our reason, whoever tells of it.
+    told = presumed if presumed in _OURS else _reported_reason(said)
+    level = _level(tx, session, said.level_achieved)
+    when = happened(session, tx.now, said.age_seconds)
+    facts = {**_added(said), **session.facts, REASON_TOLD: str(told), ENDED_TOLD: when.isoformat()}
+    counts = {"bytes_in": said.bytes_in, "bytes_out": said.bytes_out}
+    if not tx.sessions.correct(session.id, tx.now, level_achieved=level, facts=facts, **counts):
+        return
+    fields = {
+        "reason": str(told),
+        "reason_presumed": str(presumed or ""),
+        "level_achieved": level,
+        "late_notes": session.late_notes,
+        HAPPENED: to_micros(when),
+        **counts,
+    }
+    note(tx, SESSION_CORRECTED, Actor.gateway(caller.gateway_id), fields, subjects_of(session))
+
+
 def _level(tx: Transaction, session: SessionRecord, said: str) -> str:
-    """As reported, but never above what was asked for, nor above what a sealed recording's manifest says."""
     recording = tx.recordings.get(session.id)
-    manifest = {} if recording is None or recording.manifest is None else recording.manifest
-    claims = (said, session.level_asked, str(manifest.get("level_achieved", said)))
-    return min(_parsed(claim) for claim in claims).text
+    return level_of(session, None if recording is None else recording.manifest, said)
+
+
+def level_of(session: SessionRecord, manifest: Mapping[str, Any] | None, said: str) -> str:
+    """As reported, but never above what was asked for, nor above what the recording's manifest says."""
+    sealed = said if manifest is None else str(manifest.get("level_achieved", said))
+    return min(_parsed(claim) for claim in (said, session.level_asked, sealed)).text
 
 
 def _parsed(level: str) -> RecordingLevel:

@@ -17,6 +17,9 @@ LEAF_BYTES_MAX: Final = 65_535
 LEAF_FRAME_BYTES_MAX: Final = 4096
 FIELDS_MAX: Final = 24  # a name, a hash and their punctuation take 104 bytes: 24 of them and the ids fit the frame
 
+HAPPENED: Final = "happened_micros"
+"""When a thing happened that its gateway could tell only later, as the gateway says and the authority bounds it."""
+
 _CODE: Final = re.compile(r"DW[1-9][0-9]{3}", re.ASCII)
 _NAME: Final = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*", re.ASCII)
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
@@ -120,5 +123,7 @@ def sensitive(
 
 
 def event_type(code: str, name: str, meaning: str, *fields: Sequence[Field], from_gateway: bool = False) -> EventType:
-    """An entry of the catalogue, from groups of fields."""
+    """An entry of the catalogue, from groups of fields. What gateways report may have happened before it is told."""
+    if from_gateway:
+        fields = (*fields, public(HAPPENED, shape=Shape.INTEGER))
     return EventType(code, name, meaning, tuple(field for group in fields for field in group), from_gateway)

@@ -67,6 +67,22 @@ SESSION_ENDED: Final = event_type(
     _BYTES,
     from_gateway=True,
 )
+SESSION_CORRECTED: Final = event_type(
+    "DW5007",
+    "session.corrected",
+    "a gateway that is back told how a session ended that was presumed over; no earlier entry changes",
+    public("reason", required=True),
+    public("reason_presumed", "level_achieved"),
+    public("late_notes", "happened_micros", shape=Shape.INTEGER),
+    _BYTES,
+)
+SESSION_REPORT_REFUSED: Final = event_type(
+    "DW5008",
+    "session.report_refused",
+    "a gateway told more of a session that is over, and it was not taken; said once for each session",
+    public("reason", required=True),
+    public("notes", shape=Shape.INTEGER),
+)
 STREAM_OPENED: Final = event_type(
     "DW5101",
     "stream.opened",
@@ -153,6 +169,8 @@ SESSION_EVENTS: Final[tuple[EventType, ...]] = (
     SESSION_STARTED,
     SESSION_CUT_ORDERED,
     SESSION_ENDED,
+    SESSION_CORRECTED,
+    SESSION_REPORT_REFUSED,
     STREAM_OPENED,
     STREAM_CLOSED,
     SFTP_OPERATION,

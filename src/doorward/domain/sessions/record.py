@@ -17,13 +17,19 @@ FACTOR_GIVEN: Final = "factor_given"
 """The fact that says when the second factor was given by which a session opened, in microseconds (UTC), where its age
 matters."""
 
+PRESUMED: Final = "presumed"
+"""The fact that says that the authority ended a session without its gateway."""
+LEVEL_UNKNOWN: Final = "unknown"
+"""The level that such a session has achieved, until its gateway is back."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
     """One session; `proof_digest` (SHA-256 of the SSH session id) opens one session, once.
 
     `obligations` is the JSON-able form of what the allow demanded; `levels_achieved` is a fact reported at the end.
-    `notes_taken` is the number of the last note of its gateway that is in the log.
+    `notes_taken` is the number of the last note of its gateway that is in the log; `late_notes` counts those that came
+    when it was presumed over, `corrected` says when its gateway told how it really ended.
     """
 
     id: SessionId
@@ -53,6 +59,13 @@ class SessionRecord:
     bytes_out: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes_taken: int = 0
+    late_notes: int = 0
+    corrected: datetime | None = None
+
+    @property
+    def is_presumed(self) -> bool:
+        """Whether it was ended without its gateway, which has not told since how it ended."""
+        return self.state is SessionState.ENDED and self.facts.get(PRESUMED) is True and self.corrected is None
 
 
 @dataclass(frozen=True, slots=True)

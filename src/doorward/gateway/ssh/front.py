@@ -222,7 +222,7 @@ class UserFront:
             # The authority has opened it, so it is told that it never came to be.
             is_recorder = isinstance(error, RecorderFailed)
             reason = EndReason.RECORDER_FAILED if is_recorder else EndReason.PROTOCOL_ERROR
-            reports = SessionReports(plan.session_id, self._parts.control_plane, self._parts.tasks, _nothing)
+            reports = SessionReports(plan.session_id, self._parts.outlet, _nothing)
             reports.ended(SessionEnded(reason.value, RecordingLevel.NONE.text, 0, 0))
             line = lines.RECORDER_FAILED if is_recorder else lines.BROKEN_PLAN
             raise Unavailable(lines.NO_ROOM if isinstance(error, QuotaReached) else line) from error

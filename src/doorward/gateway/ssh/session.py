@@ -63,9 +63,7 @@ class SshSession:
         self.user: Final = user
         self._relay = SshRelay(obligations, RecordingLevel.parse(plan.recording_level))
         self._forwards = Forwards(self._relay.forwards, self)
-        self._reports = SessionReports(
-            plan.session_id, parts.control_plane, parts.tasks, self._notes_overflow, self._told
-        )
+        self._reports = SessionReports(plan.session_id, parts.outlet, self._notes_overflow, self._told)
         self._recording = SessionRecording(None, self._hold_for_disk)
         self._deadline = now + plan.remaining_seconds
         factor_seconds = plan.factor_remaining_seconds
@@ -380,6 +378,8 @@ class SshSession:
         facts: dict[str, object] = {"streams": self._streams}
         if self._reports.refusals_unnoted:
             facts["refusals_unnoted"] = self._reports.refusals_unnoted
+        if self._reports.notes_lost:
+            facts["notes_lost"] = self._reports.notes_lost
         try:
             await self._recording.seal(self._parts.spool, reason.value)
         except RecorderFailed:

@@ -25,6 +25,7 @@ _NOT_ENDED: Final = sessions.c.state != SessionState.ENDED.value
 _LIVE_COUNT: Final = (
     select(func.count()).select_from(sessions).where(_NOT_ENDED, sessions.c.user_id == bindparam("wanted"))
 )
+_CLOSING: Final = (SessionState.ENDING.value, SessionState.ENDED.value)
 _HELD: Final = select(sessions).where(sessions.c.id == bindparam("wanted")).with_for_update()
 _EPOCH_FOR_OPEN: Final = select(revocation.c.epoch).with_for_update(read=True)
 
@@ -122,9 +123,48 @@ class SqlSessions:
         )
         return found.rowcount == 1
 
-    def took_notes(self, session_id: SessionId, last: int) -> None:
-        """The gateway's notes up to this number are in the log."""
-        self.connection.execute(update(sessions).where(sessions.c.id == session_id).values(notes_taken=last))
+    def took_notes(self, session_id: SessionId, last: int, late: int = 0) -> None:
+        """The gateway's notes up to this number are in the log; `late` of them came when it was presumed over."""
+        values = {"notes_taken": last, "late_notes": sessions.c.late_notes + late}
+        self.connection.execute(update(sessions).where(sessions.c.id == session_id).values(**values))
+
+    def started_late(self, session_id: SessionId, started: datetime, facts: Mapping[str, Any]) -> bool:
+        """It had started before it was ended or cut, which was not known then; its state stays."""
+        merged = self._merged_facts(session_id, facts)
+        found = self.connection.execute(
+            update(sessions)
+            .where(sessions.c.id == session_id, sessions.c.started.is_(None), sessions.c.state.in_(_CLOSING))
+            .values(started=started, facts=merged)
+        )
+        return found.rowcount == 1
+
+    def correct(
+        self,
+        session_id: SessionId,
+        now: datetime,
+        *,
+        level_achieved: str,
+        bytes_in: int,
+        bytes_out: int,
+        facts: Mapping[str, Any],
+    ) -> bool:
+        """What is known better of one that has ended; true once. State, reason and time of its end stay."""
+        merged = self._merged_facts(session_id, facts)
+        found = self.connection.execute(
+            update(sessions)
+            .where(
+                sessions.c.id == session_id,
+                sessions.c.state == SessionState.ENDED.value,
+                sessions.c.corrected.is_(None),
+            )
+            .values(corrected=now, level_achieved=level_achieved, bytes_in=bytes_in, bytes_out=bytes_out, facts=merged)
+        )
+        return found.rowcount == 1
+
+    def add_facts(self, session_id: SessionId, facts: Mapping[str, Any]) -> None:
+        """Add to what is known of it, whatever its state."""
+        merged = self._merged_facts(session_id, facts)
+        self.connection.execute(update(sessions).where(sessions.c.id == session_id).values(facts=merged))
 
     def search(self, query: SessionQuery) -> Sequence[SessionRecord]:
         """The newest first; a limit beyond the page is `Invalid`."""

@@ -39,6 +39,8 @@ sessions = Table(
     Column("bytes_out", Big, nullable=False),
     Column("facts", JsonText, nullable=False),
     Column("notes_taken", Big, nullable=False, server_default="0"),
+    Column("late_notes", Big, nullable=False, server_default="0"),
+    Column("corrected", Moment),
 )
 Index("sessions_user", sessions.c.user_id, sessions.c.opened)
 Index("sessions_node", sessions.c.node_id, sessions.c.opened)
