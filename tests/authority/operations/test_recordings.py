@@ -9,6 +9,7 @@ from tests.support.proofs import open_as
 from tests.support.recordings import manifest_for
 
 from doorward.api.bodies.gateway_calls import SealRecording, SessionEnded, SessionReport
+from doorward.authority.jobs.leases import end_presumed
 from doorward.authority.operations import recordings as recordings_module
 from doorward.authority.operations.recordings import (
     append_recording,
@@ -23,7 +24,9 @@ from doorward.authority.rights import NoRight
 from doorward.base.errors import Conflict, Invalid, Missing
 from doorward.base.ids import SessionId
 from doorward.domain.recording.digest import TreeDigest
+from doorward.domain.recording.manifest import KindPart
 from doorward.domain.recording.proof import NotProven, Proof, check_recording
+from doorward.domain.sessions.states import EndReason
 
 WHERE = "dwt-root@prod-web-01"
 
@@ -130,6 +133,25 @@ class TestSealing:
         assert noted.fields["sha256"] == row.digest.hex()
         with pytest.raises(Conflict):
             await append(lab, session, 13, b"more")
+
+    @pytest.mark.parametrize("state", ["open", "told as none", "presumed over"])
+    @pytest.mark.parametrize("level", ["output", "events"])
+    async def test_is_of_the_level_that_its_manifest_reached_whatever_became_of_its_session(
+        self, lab: AuthorityLab, session: str, state: str, level: str
+    ) -> None:
+        if state == "told as none":
+            ended = SessionReport(ended=SessionEnded("closed", "none", 0, 0))
+            await report_session(lab.services, lab.gateway, session, ended)
+        if state == "presumed over":
+            row = await lab.session(session)
+            await lab.store.write(lambda tx: end_presumed(tx, row, EndReason.GATEWAY_LOST, "presumed"))
+        await append(lab, session, 0, b"what was seen")
+        kinds = sealing(lab, session, b"what was seen").manifest["kinds"]
+        kinds = {kind: msgspec.convert({**part, "achieved": level}, KindPart) for kind, part in kinds.items()}
+        said = {"level_achieved": level, "kinds": kinds}
+        await seal(lab, session, b"what was seen", said=said)
+        (noted,) = await lab.events("recording.sealed")
+        assert noted.fields["level_achieved"] == level
 
     async def test_again_changes_nothing(self, lab: AuthorityLab, session: str) -> None:
         await sealed(lab, session)

@@ -19,7 +19,7 @@ from doorward.authority.callers import GatewayCaller, UserCaller
 from doorward.authority.gateway_limits import Work
 from doorward.authority.noting import note
 from doorward.authority.operations.pacing import pace
-from doorward.authority.operations.session_life import own_session
+from doorward.authority.operations.session_life import level_of, own_session
 from doorward.authority.operations.told_events import subjects_of
 from doorward.authority.ports import RecordingRow, Transaction
 from doorward.authority.rights import has_right, require
@@ -112,7 +112,7 @@ async def seal_recording(services: Services, caller: GatewayCaller, session_id: 
         fields = {
             "sha256": said.digest.hex(),
             "size_bytes": said.size_bytes,
-            "level_achieved": session.level_achieved,
+            "level_achieved": level_of(session, said.manifest, manifest.level_achieved),
         }
         actor = Actor.gateway(caller.gateway_id)
         note(tx, RECORDING_SEALED, actor, fields, subjects_of(session))
