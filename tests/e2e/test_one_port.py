@@ -1,5 +1,6 @@
 """The one port: SSH and TLS told apart, and what is neither goes away."""
 
+import contextlib
 import os
 import socket
 import ssl
@@ -7,7 +8,7 @@ import time
 from typing import Final
 
 import pytest
-from tests.support.house import House, eventually
+from tests.support.house import House, eventually, role
 
 ANSWER_SECONDS_MAX: Final = 5.0
 FIRST_BYTES_SECONDS_MAX: Final = 15.0
@@ -82,4 +83,31 @@ def test_many_half_open_connections_do_not_shut_the_door(house: House) -> None:
         eventually(lambda: house.admin.run("status").returncode == 0, "the port serves nobody")
     finally:
         for connection in silent:
+            connection.close()
+
+
+def client_hello() -> bytes:
+    outgoing = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(
+            ssl.MemoryBIO(), outgoing, server_hostname="localhost"
+        ).do_handshake()  # fmt: skip
+    return outgoing.read()
+
+
+@pytest.mark.parametrize("way", ["through the gateway", "at the authority"])
+def test_hellos_without_end_shut_neither_the_gateway_nor_the_authority(house: House, way: str) -> None:
+    """From the very address from which the gateway and its users come; no place is free when they come."""
+    port = house.installation.port if way == "through the gateway" else house.installation.authority_port
+    house.admin.dw("apply", "-f", "-", stdin=role("flooded"))
+    person = house.user(f"flooded-{way.split(maxsplit=1)[0]}", "flooded")
+    hello, held = client_hello(), list[socket.socket]()
+    try:
+        for _ in range(400):
+            held.append(socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS_MAX))
+            held[-1].sendall(hello)
+        assert house.admin.run("status").returncode == 0
+        assert house.ssh(person, "true").returncode == 0
+    finally:
+        for connection in held:
             connection.close()

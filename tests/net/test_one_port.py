@@ -52,8 +52,14 @@ class Port:
 
 @pytest_asyncio.fixture
 async def port() -> AsyncIterator[Port]:
+    async with opened(Port, LIMITS) as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def opened(kind: type[Port], limits: DoorLimits) -> AsyncIterator[Port]:
     listener = bind(LOOPBACK, 0)
-    made = Port(listener.getsockname()[1], Doors(LIMITS))
+    made = kind(listener.getsockname()[1], Doors(limits))
     async with Tasks(_fail) as tasks:
         one_port = OnePort(
             made.doors,
@@ -195,3 +201,78 @@ async def test_ten_thousand_half_open_connections_leave_room_for_one_more(port: 
         for sock in silent:
             sock.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class Holding(Port):
+    """Passes TLS on to somebody who keeps it for ever."""
+
+    async def serve_tls(self, sock: socket.socket, address: str, visit: Visit, hello: ClientHello) -> None:
+        del address
+        self.tls.append(hello)
+        sock.send(b"tls")
+        if hello.server_name == "used.test":
+            visit.used()
+        await asyncio.Event().wait()
+
+
+def client_hello(name: str) -> bytes:
+    outgoing = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name).do_handshake()
+    return outgoing.read()
+
+
+async def passed_on(port: Port, source: str, hello: bytes) -> socket.socket:
+    sock = await connect(port, source)
+    sock.send(hello)
+    return sock
+
+
+async def test_tls_of_sixteen_networks_that_is_held_for_ever_keeps_nobody_out() -> None:
+    """256 connections of each once took all 4096 places, and nothing ever took one back."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
+    limits = DoorLimits()
+    hello, used = client_hello("authority.test"), client_hello("used.test")
+    async with opened(Holding, limits) as port, contextlib.AsyncExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        honest = await passed_on(port, "127.0.99.1", used)
+        stack.callback(honest.close)
+        assert await answer(honest) == b"tls"
+        for number in range(limits.passed_on_max + 400):
+            sock = await passed_on(port, f"127.0.{number % 16}.{1 + number // 16 % 4}", hello)
+            stack.callback(sock.close)
+            if number % 64 == 0:
+                await turns()
+        async with asyncio.timeout(20):
+            while len(port.tls) < limits.passed_on_max + 400:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        for source in (LOOPBACK, "127.0.98.1"):
+            newcomer = await passed_on(port, source, hello)
+            stack.callback(newcomer.close)
+            assert await answer(newcomer) == b"tls"
+        assert port.doors.count(Stage.PASSED_ON) == limits.passed_on_max
+        with pytest.raises(BlockingIOError):
+            honest.recv(1)  # is there still
+        with await connect(port, "127.0.1.1") as sock:
+            sock.send(b"SSH-2.0-x\r\n")
+            assert await answer(sock) == b"ssh"
+
+
+async def test_passed_on_connections_of_use_stay_while_others_of_their_address_only_begin() -> None:
+    hello, used = client_hello("authority.test"), client_hello("used.test")
+    async with opened(Holding, DoorLimits(passed_on_per_address_max=4)) as port, contextlib.AsyncExitStack() as stack:
+        socks = [await passed_on(port, LOOPBACK, one) for one in (hello, used, used)]
+        for sock in socks:
+            stack.callback(sock.close)
+            assert await answer(sock) == b"tls"
+        for _ in range(12):
+            sock = await passed_on(port, LOOPBACK, hello)
+            stack.callback(sock.close)
+            assert await answer(sock) == b"tls"
+        assert await answer(socks[0]) == b""
+        for sock in socks[1:]:
+            with pytest.raises(BlockingIOError):
+                sock.recv(1)
+        assert port.doors.count(Stage.PASSED_ON) == 4

@@ -40,6 +40,7 @@ from doorward.authority.operations.resources import apply
 from doorward.authority.passwords import Passwords
 from doorward.authority.ports import StoredResource
 from doorward.authority.services import KeyBook, Services
+from doorward.authority.splice_keys import SpliceKeys
 from doorward.authority.throttle import SignInThrottle
 from doorward.base.clock import ManualClock
 from doorward.base.entropy import SeededEntropy
@@ -316,5 +317,6 @@ async def _services(folder: Path, clock: ManualClock, store: SqlStore, signer: S
         node_suffix="dw",
         throttle=SignInThrottle(clock),
         gateway_limits=GatewayLimits(clock),
+        splice_keys=SpliceKeys(b"master key of a laboratory's ones"),
         passwords=Passwords(QUICK_HASHER),
     )

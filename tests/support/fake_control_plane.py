@@ -44,6 +44,7 @@ from doorward.wire.ssh.public_key import fingerprint
 
 ENTROPY = SystemEntropy()
 SPLICE_KEY = b"s" * 32
+SPLICE_KEY_NAME = "the gateway's"
 NO_ACCESS = "no such account or node, or none for you"
 
 
@@ -172,6 +173,7 @@ class FakeControlPlane:
             authority_names=self.authority_names,
             node_suffix="dw",
             splice_key=SPLICE_KEY,
+            splice_key_name=SPLICE_KEY_NAME,
             user_x509_authorities=self.user_x509_authorities,
         )
 

@@ -8,6 +8,7 @@ A caller is a client's TLS: which certificate it shows, and which name it asks f
 
 import asyncio
 import json
+import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
@@ -26,7 +27,8 @@ from uvicorn.server import ServerState
 
 from doorward.authority.http.app import create_app
 from doorward.authority.http.protocol import PeerProtocol
-from doorward.authority.http.tls import GATEWAY_SERVER_NAME, make_contexts
+from doorward.authority.http.tls import GATEWAY_SERVER_NAME, entrance, make_contexts
+from doorward.authority.splice_keys import SpliceClaims
 from doorward.base.clock import ManualClock, SystemClock
 from doorward.cli.keep import ROOT, X509_CHAIN, X509_KEY, Keep
 from doorward.cli.profile import Profile, save_profile
@@ -36,7 +38,7 @@ from doorward.main.authority_role import http_config
 from doorward.net.accept import bind
 from doorward.net.doors import DoorLimits, Doors
 from doorward.net.supervise import Tasks
-from doorward.net.tls_entry import Peer, serve_tls
+from doorward.net.tls_entry import Entrance, Peer, serve_tls
 from doorward.wire.tls.client_hello import ClientHello
 
 PEOPLE = "authority.example"
@@ -74,12 +76,13 @@ class Shown:
 
 @dataclass
 class Client:
-    """One kind of caller."""
+    """One kind of caller; `ahead` is sent before TLS begins."""
 
     port: int
     root_pem: str
     server_name: str = PEOPLE
     shown: Shown | None = None
+    ahead: bytes = b""
 
     async def get(self, path: str) -> Answer:
         """One GET."""
@@ -102,8 +105,11 @@ class Client:
         }
         head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in sent.items())
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
+            sock = socket.create_connection(("127.0.0.1", self.port))
+            sock.sendall(self.ahead)
+            sock.setblocking(False)
             reader, writer = await asyncio.open_connection(
-                "127.0.0.1", self.port, ssl=self.context(), server_hostname=self.server_name, limit=BODY_BYTES_MAX
+                sock=sock, ssl=self.context(), server_hostname=self.server_name, limit=BODY_BYTES_MAX
             )
             try:
                 writer.write(head.encode() + b"\r\n" + body)
@@ -228,17 +234,18 @@ async def open_https(lab: AuthorityLab) -> AsyncIterator[HttpsLab]:
     config, state = http_config(create_app(lab.services)), ServerState()
     listener = bind("127.0.0.1", 0)
 
-    def choose(hello: ClientHello, _: Peer) -> ssl.SSLContext:
-        return contexts.chosen(hello.server_name)
+    def choose(hello: ClientHello, peer: Peer) -> Entrance | None:
+        return entrance(contexts, hello, peer)
 
     def protocol(peer: Peer) -> asyncio.Protocol:
         return PeerProtocol(config, state, {}, peer.address)
 
-    doors = Doors(DoorLimits(inside_per_address_max=10_000))
+    claims = SpliceClaims(lab.services.splice_keys, lab.services.store, lab.services.clock)
+    doors = Doors(DoorLimits())
     try:
         async with Tasks(lambda _, __: None) as tasks:
             serving = tasks.spawn(
-                serve_tls([listener], choose, protocol, splice_key=b"", doors=doors, tasks=tasks), "serve"
+                serve_tls([listener], choose, protocol, believes=claims.believes, doors=doors, tasks=tasks), "serve"
             )
             yield HttpsLab(lab, listener.getsockname()[1])
             serving.cancel()

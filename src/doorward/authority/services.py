@@ -18,6 +18,7 @@ from doorward.authority.oidc.parts import OidcParts
 from doorward.authority.passwords import Passwords
 from doorward.authority.policy import PolicyCache
 from doorward.authority.ports import AuditLog, RecordingStore, Store
+from doorward.authority.splice_keys import SpliceKeys
 from doorward.authority.throttle import SignInThrottle
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
@@ -86,8 +87,8 @@ class KeyBook:
 class Services:
     """Explicit dependencies of every operation.
 
-    `reading`: whose turn it is to read what somebody declares. `splice_key`: by which gateways prove whose connection
-    they pass on; empty believes nobody.
+    `reading`: whose turn it is to read what somebody declares. `splice_keys`: by which gateways prove whose connection
+    they pass on; without a master key nobody is believed.
     """
 
     installation_id: InstallationId
@@ -102,7 +103,7 @@ class Services:
     node_suffix: str
     throttle: SignInThrottle
     gateway_limits: GatewayLimits
-    splice_key: bytes = field(default=b"", repr=False)
+    splice_keys: SpliceKeys = field(default_factory=lambda: SpliceKeys(b""))
     passwords: Passwords = field(default_factory=Passwords)
     oidc: OidcParts = field(default_factory=OidcParts.make)
     policy: PolicyCache = field(default_factory=PolicyCache)

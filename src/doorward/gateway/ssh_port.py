@@ -58,7 +58,7 @@ class GatewayPort:
 
         self._parts.tasks.spawn(begin(), "begin an SSH connection")
 
-    async def serve_tls(self, sock: socket.socket, address: str, _visit: Visit, hello: ClientHello) -> None:
+    async def serve_tls(self, sock: socket.socket, address: str, visit: Visit, hello: ClientHello) -> None:
         """Pass TLS for the authority on to it, undecrypted, with the client's address ahead; close anything else."""
         target = self._settings.authority
         name = hello.server_name
@@ -70,10 +70,11 @@ class GatewayPort:
         local = sock.getsockname()
         remote = sock.getpeername()
         source, destination = Endpoint(address, int(remote[1])), Endpoint(str(local[0]), int(local[1]))
-        header = encode_proven_header(source, destination, self._parts.trust.splice_key)
+        trust = self._parts.trust
+        header = encode_proven_header(source, destination, trust.splice_key, trust.splice_key_name)
         with contextlib.suppress(OSError):
             await asyncio.get_running_loop().sock_sendall(authority, header)
-        await splice(sock, authority, idle_seconds=self._settings.splice_idle_seconds)
+        await splice(sock, authority, idle_seconds=self._settings.splice_idle_seconds, used=visit.used)
 
     async def serve_ssh_in_tls(self, sock: socket.socket, address: str, visit: Visit, hello: ClientHello) -> None:
         """Take a TLS connection over that carries SSH to the node in its name."""

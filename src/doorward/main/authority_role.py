@@ -15,7 +15,7 @@ from doorward.authority.gateway_limits import GatewayLimits
 from doorward.authority.http.app import create_app
 from doorward.authority.http.health import create_health_app
 from doorward.authority.http.protocol import PeerProtocol
-from doorward.authority.http.tls import TlsContexts, make_contexts
+from doorward.authority.http.tls import TlsContexts, entrance, make_contexts
 from doorward.authority.jobs.rounds import (
     DAY,
     MINUTE,
@@ -32,6 +32,7 @@ from doorward.authority.oidc.parts import OidcParts
 from doorward.authority.operations.oidc_refresh import CLAIMS_EACH_SECONDS, end_too_old, refresh_claims
 from doorward.authority.operations.sign_in import VERSION
 from doorward.authority.services import KeyBook, Services
+from doorward.authority.splice_keys import SpliceClaims, SpliceKeys
 from doorward.authority.throttle import SignInThrottle
 from doorward.base.clock import SystemClock
 from doorward.base.entropy import SystemEntropy
@@ -44,12 +45,12 @@ from doorward.main.installation import checked_installation_id
 from doorward.main.layout import Layout
 from doorward.main.open_store import open_store
 from doorward.main.settings import Settings
-from doorward.main.splice_key import read_splice_key
+from doorward.main.splice_key import read_splice_master
 from doorward.main.supervisor import announce_ready
 from doorward.net.accept import bind
 from doorward.net.doors import DoorLimits, Doors
 from doorward.net.supervise import Tasks, until_stopped
-from doorward.net.tls_entry import Peer, serve_tls
+from doorward.net.tls_entry import Entrance, Peer, serve_tls
 from doorward.stores.blobs.directory import DirectoryRecordings
 from doorward.stores.sql.store import SqlStore
 from doorward.wire.tls.client_hello import ClientHello
@@ -77,7 +78,7 @@ async def open_services(settings: Settings, layout: Layout, store: SqlStore, sig
         throttle=SignInThrottle(clock),
         oidc=OidcParts.make(clock, (layout.client_secrets,)),
         gateway_limits=GatewayLimits(clock),
-        splice_key=read_splice_key(layout),
+        splice_keys=SpliceKeys(read_splice_master(layout)),
     )
 
 
@@ -128,8 +129,8 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
     api, api_state = http_config(create_app(services)), ServerState()
     health, health_state = http_config(create_health_app(services)), ServerState()
 
-    def choose(hello: ClientHello, _: Peer) -> Any:
-        return current.chosen(hello.server_name)
+    def choose(hello: ClientHello, peer: Peer) -> Entrance | None:
+        return entrance(current, hello, peer)
 
     def protocol(peer: Peer) -> asyncio.Protocol:
         return PeerProtocol(api, api_state, {}, peer.address)
@@ -149,7 +150,8 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    doors = Doors(DoorLimits(inside_per_address_max=10_000))
+    claims = SpliceClaims(services.splice_keys, services.store, services.clock)
+    doors = Doors(DoorLimits())
     jobs: list[tuple[float, str, Callable[[], Any]]] = [
         (SECOND, "sessions", SessionRounds(services).round),
         (SECOND, "clock", lambda: watch_clock(services)),
@@ -163,7 +165,7 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
     async with Tasks(_report) as tasks:
         running = [tasks.spawn(each(seconds, name, work), name) for seconds, name, work in jobs]
         serving = tasks.spawn(
-            serve_tls([listener], choose, protocol, splice_key=services.splice_key, doors=doors, tasks=tasks), "serve"
+            serve_tls([listener], choose, protocol, believes=claims.believes, doors=doors, tasks=tasks), "serve"
         )
         settle_heap()
         announce_ready()

@@ -13,6 +13,8 @@ from doorward.authority.http.protocol import (
     HEAD_SECONDS,
     KNOWN_BODY_SECONDS,
     OVERHEAD_BYTES_MAX,
+    STRANGER_IDLE_SECONDS,
+    STRANGER_SECONDS,
     PeerProtocol,
 )
 from doorward.main.authority_role import http_config
@@ -180,9 +182,10 @@ async def test_who_says_nothing_has_a_deadline(served: Served) -> None:
 
 
 async def test_bytes_without_an_end_of_headers_move_no_deadline(served: Served) -> None:
+    asked = list(served.timers.asked)
     for piece in (b"GET /", b" HTTP/1.1\r\n", b"X: y\r\n"):
         await served.take(piece)
-        assert len(served.timers.asked) == 1
+        assert served.timers.asked == asked
     assert served.deadline == HEAD_SECONDS
 
 
@@ -212,3 +215,39 @@ async def test_an_answer_may_take_its_time_and_the_next_request_has_its_own_dead
 async def test_connection_that_is_lost_leaves_no_deadline(served: Served) -> None:
     served.protocol.connection_lost(None)
     assert served.deadline is None
+
+
+def farewells(served: Served) -> list[float]:
+    return [seconds for seconds, what in served.timers.running() if what == served.protocol.shutdown]
+
+
+async def test_connection_of_a_stranger_rests_shortly_and_ends_after_a_while(served: Served) -> None:
+    assert farewells(served) == [STRANGER_SECONDS]
+    await served.take(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    await served.settled()
+    idle = [seconds for seconds, what in served.timers.running() if what == served.protocol.timeout_keep_alive_handler]
+    assert idle == [STRANGER_IDLE_SECONDS]
+    served.protocol.connection_lost(None)
+    assert farewells(served) == []
+
+
+async def test_a_strangers_time_ends_between_requests_and_not_within_one(served: Served) -> None:
+    await served.take(b"PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n1")
+    served.protocol.shutdown()  # as the timer does
+    assert not served.wire.aborted
+    await served.take(b"2")
+    await served.settled()
+    assert served.bodies == [2]
+    assert served.wire.aborted
+
+
+async def test_who_has_shown_a_certificate_stays(served: Served) -> None:
+    known = PeerProtocol(http_config(application([])), ServerState(), {}, "192.0.2.1")
+    wire = Wire()
+    wire.certificate = b"der"
+    timers = Timers()
+    known.loop = timers  # type: ignore[assignment]
+    known.connection_made(wire)
+    assert [seconds for seconds, _ in timers.running()] == [HEAD_SECONDS]
+    assert known.timeout_keep_alive > STRANGER_IDLE_SECONDS
+    known.connection_lost(None)

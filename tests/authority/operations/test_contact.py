@@ -12,6 +12,7 @@ from tests.support.proofs import open_as
 from doorward.api.bodies.gateway_calls import Lease, RenewLease, WatchMessage
 from doorward.authority.operations.contact import gateway_trust, renew_lease, watch
 from doorward.authority.operations.threshold import TooManySessions
+from doorward.authority.splice_keys import SpliceKeys
 from doorward.base.errors import Missing
 from doorward.base.ids import GatewayId
 from doorward.domain.sessions.states import EndReason, SessionState
@@ -37,8 +38,10 @@ async def next_of(messages: AsyncIterator[WatchMessage]) -> WatchMessage:
 
 
 async def test_trust_holds_the_key_that_proves_what_is_passed_on(lab: AuthorityLab) -> None:
-    services = replace(lab.services, splice_key=b"k" * 32)
-    assert (await gateway_trust(services, lab.gateway)).splice_key == b"k" * 32
+    services = replace(lab.services, splice_keys=SpliceKeys(b"k" * 32))
+    told = await gateway_trust(services, lab.gateway)
+    key = services.splice_keys.of(lab.gateway.gateway_id, services.clock.now())
+    assert (told.splice_key, told.splice_key_name) == (key.key, key.name)
 
 
 async def test_trust_names_what_users_are_checked_against(lab: AuthorityLab) -> None:

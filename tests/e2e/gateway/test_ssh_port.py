@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
-from tests.support.fake_control_plane import SPLICE_KEY
+from tests.support.fake_control_plane import SPLICE_KEY, SPLICE_KEY_NAME
 from tests.support.gateway_lab import Lab, gateway_lab
 from tests.support.ports import LOOPBACK
 
 from doorward.net.doors import DoorLimits
-from doorward.wire.proxy_protocol.header import FIXED_BYTES, NeedBytes, is_proven, parse_header
+from doorward.wire.proxy_protocol.header import FIXED_BYTES, NeedBytes, is_proven, key_name_in, parse_header
 
 
 class FakeAuthority:
@@ -76,6 +76,7 @@ async def test_tls_for_the_authority_is_passed_on_byte_by_byte_after_the_clients
             assert parsed[0].source is not None
             assert (parsed[0].source.address, parsed[0].source.port) == (LOOPBACK, port)
             assert is_proven(bytes(fake.received[: parsed[1]]), SPLICE_KEY)
+            assert key_name_in(bytes(fake.received[: parsed[1]])) == SPLICE_KEY_NAME
             assert bytes(fake.received[parsed[1] :]) == data
 
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from doorward.wire.errors import RemoteProtocolError
 from doorward.wire.proxy_protocol.header import (
+    FIXED_BYTES,
+    KEY_NAME_BYTES_MAX,
     SIGNATURE,
     Endpoint,
     NeedBytes,
@@ -16,6 +18,7 @@ from doorward.wire.proxy_protocol.header import (
     encode_header,
     encode_proven_header,
     is_proven,
+    key_name_in,
     parse_header,
 )
 
@@ -83,11 +86,15 @@ def test_noise_is_refused_or_incomplete(noise: bytes) -> None:
         assert parse_header(SIGNATURE[:6] + noise) is not None
 
 
-@given(source=ENDPOINTS, destination=ENDPOINTS, key=st.binary(min_size=1, max_size=64))
+NAMES = st.text(st.characters(max_codepoint=127), max_size=KEY_NAME_BYTES_MAX)
+
+
+@given(source=ENDPOINTS, destination=ENDPOINTS, key=st.binary(min_size=1, max_size=64), name=NAMES)
 def test_a_proven_header_says_the_same_and_is_proven_by_its_key_alone(
-    source: Endpoint, destination: Endpoint, key: bytes
+    source: Endpoint, destination: Endpoint, key: bytes, name: str
 ) -> None:
-    encoded = encode_proven_header(source, destination, key)
+    encoded = encode_proven_header(source, destination, key, name)
+    assert key_name_in(encoded) == name
     assert parse_header(encoded) == (ProxyHeader(usual(source), usual(destination)), len(encoded))
     assert is_proven(encoded, key)
     assert not is_proven(encoded, key + b"x")
@@ -105,3 +112,31 @@ def test_one_flipped_bit_is_no_proof(at: int, bit: int) -> None:
 def test_an_empty_key_and_a_cut_header_prove_nothing(header: bytes) -> None:
     assert not is_proven(header, b"")
     assert not is_proven(header[:-1], b"key")
+
+
+@given(data=st.binary(max_size=120))
+def test_noise_names_a_key_only_where_a_proof_has_room(data: bytes) -> None:
+    assert key_name_in(HEADER + data) is None or len(data) >= 3 + 32
+    assert key_name_in(data) is None or len(data) >= FIXED_BYTES + 3 + 32
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"\xe0\x00\x1f" + bytes(31),
+        b"\xe0\x00\x21" + bytes(32),
+        b"\xe0\x00\x20" + bytes(33),
+        b"\xe1\x00\x20" + bytes(32),
+        b"\xe0\x00\x21\xff" + bytes(32),
+        b"\xe0\x00\x61" + b"x" * 65 + bytes(32),
+    ],
+    ids=["short", "cut", "something after", "another type", "no text", "long name"],
+)
+def test_what_does_not_end_with_a_proof_names_no_key(rest: bytes) -> None:
+    assert key_name_in(HEADER + rest) is None
+
+
+def test_the_proof_may_stand_behind_other_values_and_must_be_the_last() -> None:
+    other, proof = b"\x04\x00\x02ab", b"\xe0\x00\x21x" + bytes(32)
+    assert key_name_in(HEADER + other + proof) == "x"
+    assert key_name_in(HEADER + proof + other) is None

@@ -194,8 +194,8 @@ class GatewayTrust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a gateway needs to check users: the user-SSH authorities' public key blobs, and its own names.
 
     `user_x509_authorities` are the DER certificates of the users' intermediates, for those who come by TLS.
-    `splice_key` proves the PROXY header ahead of TLS that is passed on to the authority. `trust` names the set of
-    authorities.
+    `splice_key`, called `splice_key_name` there, proves the PROXY header ahead of TLS that is passed on to the
+    authority; it is this gateway's alone, and another each hour. `trust` names the set of authorities.
     """
 
     installation_id: Text
@@ -207,6 +207,7 @@ class GatewayTrust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     splice_key: Blob
     user_x509_authorities: list[Blob] = []
     trust: Text = ""
+    splice_key_name: Text = ""
 
 
 class RecordingSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

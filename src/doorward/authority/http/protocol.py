@@ -4,6 +4,9 @@ No ASGI server hands out the peer's certificate, so this subclass reads it from 
 made and puts a `Peer` into each request's state. The address comes from the listener, which has read the PROXY header
 of a gateway that passes connections on.
 
+Who shows no certificate is somebody who signs in, or nobody: their connections rest only shortly between requests and
+take no more of them after `STRANGER_SECONDS`.
+
 httptools has no limit for a request's line, headers or trailers and appends what it reads to what it has, so bytes that
 belong to no body are counted here, before anybody is known. uvicorn's own deadline is for idle connections between
 requests alone, so what a connection waits for before and inside a request has its deadline here.
@@ -28,6 +31,10 @@ HEAD_SECONDS: Final = 10.0
 BODY_SECONDS: Final = 30.0
 """From there to the end of its body; `KNOWN_BODY_SECONDS` for who has shown a certificate: gateways send recordings."""
 KNOWN_BODY_SECONDS: Final = 120.0
+STRANGER_IDLE_SECONDS: Final = 10
+"""Between two requests; our client lets go of a connection after five."""
+STRANGER_SECONDS: Final = 120.0
+"""From the handshake to the last answer."""
 
 
 class PeerProtocol(HttpToolsProtocol):
@@ -39,6 +46,7 @@ class PeerProtocol(HttpToolsProtocol):
         self._overhead_bytes = 0
         self._body_seconds = BODY_SECONDS
         self._deadline: asyncio.TimerHandle | None = None
+        self._farewell: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
@@ -47,9 +55,14 @@ class PeerProtocol(HttpToolsProtocol):
         self._body_seconds = BODY_SECONDS if certificate is None else KNOWN_BODY_SECONDS
         super().connection_made(transport)
         self._wait(HEAD_SECONDS)
+        if certificate is None:
+            self.timeout_keep_alive = STRANGER_IDLE_SECONDS
+            self._farewell = self.loop.call_later(STRANGER_SECONDS, self.shutdown)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait(None)
+        if self._farewell is not None:
+            self._farewell.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

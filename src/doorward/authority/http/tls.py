@@ -18,7 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from doorward.api.client.trust import PINNED_SERVER_NAME
 from doorward.authority.services import Services
 from doorward.base.errors import Invalid
+from doorward.domain.certificates.refusals import WrongPrincipals
 from doorward.domain.certificates.x509_check import to_pem
+from doorward.domain.certificates.x509_names import parse_identity_uri
+from doorward.net.doors import Stage
+from doorward.net.tls_entry import Entrance, Peer, Shown
+from doorward.wire.tls.client_hello import ClientHello
 
 GATEWAY_SERVER_NAME: Final = "gateways.doorward.internal"
 
@@ -40,6 +45,28 @@ class TlsContexts:
     def chosen(self, server_name: str | None) -> ssl.SSLContext:
         """The context for whoever asks for this name."""
         return {GATEWAY_SERVER_NAME: self.gateways, PINNED_SERVER_NAME: self.pinned}.get(server_name or "", self.people)
+
+
+def entrance(contexts: TlsContexts, hello: ClientHello, peer: Peer) -> Entrance | None:
+    """How to let somebody in; None closes the connection.
+
+    A gateway speaks for itself: under the name that gateways ask for no source is claimed by another, not even by a
+    gateway of ours.
+    """
+    context = contexts.chosen(hello.server_name)
+    if context is not contexts.gateways:
+        return Entrance(context, Stage.INSIDE, holder_in)
+    return Entrance(context, Stage.RESERVED, holder_in) if peer.via is None else None
+
+
+def holder_in(shown: Shown) -> str:
+    """Which user or gateway a verified certificate names, whatever the sign-in; what is none of ours is one holder."""
+    uris = [value for kind, value in shown.get("subjectAltName", ()) if kind == "URI"]
+    try:
+        identity = parse_identity_uri(uris[0] if uris else "")
+    except WrongPrincipals:
+        return "unknown"
+    return f"{identity.kind} {identity.id}"
 
 
 async def make_contexts(services: Services, files: tuple[Path, Path] | None) -> TlsContexts:

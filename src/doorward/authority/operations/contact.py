@@ -43,6 +43,7 @@ async def gateway_trust(services: Services, caller: GatewayCaller) -> GatewayTru
         # Before it is answered: a rotation waits for those that were not told, not for those whose answer was lost,
         # who ask again (`WatchMessage.trust`).
         await services.store.write(lambda tx: tx.gateways.told_trust(caller.gateway_id, keys.trust))
+    splice = services.splice_keys.of(caller.gateway_id, services.clock.now())
     return GatewayTrust(
         installation_id=services.installation_id,
         gateway_id=caller.gateway_id,
@@ -50,7 +51,8 @@ async def gateway_trust(services: Services, caller: GatewayCaller) -> GatewayTru
         names=list(gateway.names),
         authority_names=[*services.names, PINNED_SERVER_NAME],
         node_suffix=services.node_suffix,
-        splice_key=services.splice_key,
+        splice_key=splice.key,
+        splice_key_name=splice.name,
         user_x509_authorities=list(keys.x509_user),
         trust=keys.trust,
     )

@@ -1,8 +1,8 @@
 """The binary header of the PROXY protocol, version 2 (haproxy.org, proxy-protocol.txt, section 2.2).
 
 TCP over IPv4 and IPv6, and LOCAL (the sender speaks for itself). Additional TLVs are skipped, but for one of our own at
-the end: it proves that the header comes from a holder of a key. Whoever only watches the network can send the same
-header again, and so claim the same addresses; nobody can claim others.
+the end: it says by which key, and proves that the header comes from a holder of that. Whoever only watches the network
+can send the same header again, and so claim the same addresses; nobody can claim others.
 """
 
 import hashlib
@@ -21,8 +21,11 @@ _PROXY: Final = 0x21
 _TCP4: Final = 0x11
 _TCP6: Final = 0x21
 _PROOF_BYTES: Final = hashlib.sha256().digest_size
-_PROOF_START: Final = b"\xe0" + _PROOF_BYTES.to_bytes(2, "big")
-"""A TLV of the range for own use (section 2.2.7): HMAC-SHA-256 over every byte of the header before the value."""
+_PROOF_TYPE: Final = 0xE0
+"""A TLV of the range for own use (section 2.2.7): the key's name, then HMAC-SHA-256 over every byte before the HMAC."""
+KEY_NAME_BYTES_MAX: Final = 64
+_TLV_BYTES: Final = 3
+"""Of a TLV's type and length."""
 _ADDRESS_BYTES: Final = {_TCP4: 4, _TCP6: 16}
 
 
@@ -54,16 +57,31 @@ def encode_header(source: Endpoint, destination: Endpoint) -> bytes:
     return _encode(source, destination, 0)
 
 
-def encode_proven_header(source: Endpoint, destination: Endpoint, key: bytes) -> bytes:
-    """The same with a proof that its sender holds `key`."""
-    header = _encode(source, destination, len(_PROOF_START) + _PROOF_BYTES) + _PROOF_START
+def encode_proven_header(source: Endpoint, destination: Endpoint, key: bytes, key_name: str = "") -> bytes:
+    """The same with a proof that its sender holds `key`, which goes by `key_name`."""
+    value_bytes = len(key_name) + _PROOF_BYTES
+    start = bytes((_PROOF_TYPE,)) + value_bytes.to_bytes(2, "big") + key_name.encode("ascii")
+    header = _encode(source, destination, len(start) + _PROOF_BYTES) + start
     return header + _proof(key, header)
+
+
+def key_name_in(header: bytes) -> str | None:
+    """By which key a whole header says that it is proven, when it ends with a proof; it may be none."""
+    rest = header[FIXED_BYTES + 2 * _ADDRESS_BYTES.get(header[13], 0) + 4 :] if len(header) > FIXED_BYTES else b""
+    while len(rest) >= _TLV_BYTES:
+        kind, length = rest[0], int.from_bytes(rest[1:_TLV_BYTES], "big")
+        value, rest = rest[_TLV_BYTES : _TLV_BYTES + length], rest[_TLV_BYTES + length :]
+        name = value[:-_PROOF_BYTES]
+        is_last = not rest and len(value) == length
+        if kind == _PROOF_TYPE and is_last and length >= _PROOF_BYTES and len(name) <= KEY_NAME_BYTES_MAX:
+            return name.decode("ascii") if name.isascii() else None
+    return None
 
 
 def is_proven(header: bytes, key: bytes) -> bool:
     """Whether a whole header ends with a proof by `key`; never by an empty one."""
     before, proof = header[:-_PROOF_BYTES], header[-_PROOF_BYTES:]
-    return bool(key) and before.endswith(_PROOF_START) and hmac.compare_digest(_proof(key, before), proof)
+    return bool(key) and key_name_in(header) is not None and hmac.compare_digest(_proof(key, before), proof)
 
 
 def _proof(key: bytes, before: bytes) -> bytes:
