@@ -16,7 +16,7 @@ Figures = dict[str, float]
 
 
 def _ssh(sizes: Sizes, keys: frozenset[str]) -> Figures:
-    from benchmarks import ssh_bulk, ssh_echo, ssh_idle, ssh_rate, ssh_setup
+    from benchmarks import ssh_bulk, ssh_echo, ssh_idle, ssh_naive, ssh_rate, ssh_setup
     from benchmarks.scene import open_scene
 
     figures: Figures = {}
@@ -26,6 +26,7 @@ def _ssh(sizes: Sizes, keys: frozenset[str]) -> Figures:
             ({"ssh_setup_vs_direct", "ssh_setup_vs_jump"}, lambda: ssh_setup.measure(scene, sizes.setup_rounds)),
             ({"ssh_echo_added_p99_ms"}, lambda: ssh_echo.measure(scene, sizes.keystrokes)),
             ({"ssh_sessions_per_core_s"}, lambda: ssh_rate.measure(scene, sizes.sessions)),
+            ({"ssh_sessions_per_core_s"}, lambda: ssh_naive.measure(scene, sizes.sessions)),
             (set(ssh_bulk.ROWS), lambda: ssh_bulk.measure(scene, sizes.bulk_bytes, sizes.bulk_rounds, keys)),
             ({"ssh_idle_session_kib"}, lambda: ssh_idle.measure(scene, sizes.idle_sessions)),
         ]
