@@ -15,7 +15,7 @@ from asyncssh.connection import SSHClientConnectionOptions, SSHServerConnectionO
 from asyncssh.packet import String
 from asyncssh.public_key import SSHKey, SSHKeyPair, decode_ssh_public_key
 
-from doorward.gateway.ssh import algorithms
+from doorward.gateway.ssh import algorithms, asyncssh_chacha
 from doorward.gateway.ssh.asyncssh_internals import ConnectionOwner, NodeConnection, UserConnection
 
 KEEPALIVE_SECONDS: Final = 30
@@ -42,6 +42,7 @@ class CertifiedKey(SSHKeyPair):
 
 def user_options(face: CertifiedKey, version: str, sign_in_seconds: float) -> SSHServerConnectionOptions:
     """Options for users' connections, prepared once per host certificate and shared by many connections."""
+    asyncssh_chacha.install()
     return SSHServerConnectionOptions(
         server_host_keys=[face],
         server_version=version,
@@ -68,6 +69,7 @@ def user_options(face: CertifiedKey, version: str, sign_in_seconds: float) -> SS
 
 def node_options(version: str, handshake_seconds: float) -> SSHClientConnectionOptions:
     """Options for connections to nodes, prepared once and shared."""
+    asyncssh_chacha.install()
     return SSHClientConnectionOptions(
         client_version=version,
         kex_algs=algorithms.KEY_EXCHANGES,
