@@ -1,7 +1,7 @@
 """What a relay costs that does nothing but relay: the least that two asyncssh connections for each session take.
 
-No certificate, no decision, no record, no report: a user's public key is known, the node's host key is not looked at, and
-what `true` says is passed on. The row beside `ssh_sessions_per_core_s` says how much of a session's CPU time is
+No certificate, no decision, no record, no report: a user's public key is known, the node's host key is not looked at,
+and what `true` says is passed on. The row beside `ssh_sessions_per_core_s` says how much of a session's CPU time is
 the library's own, on this machine and in this run.
 """
 
@@ -15,7 +15,6 @@ from pathlib import Path
 
 import asyncssh
 import uvloop
-
 from benchmarks.scene import CIPHERS, KEX, RECORDED, Scene, cpu_seconds
 from tests.support.openssh import SSH
 from tests.support.ports import answers, free_port
