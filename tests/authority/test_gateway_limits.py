@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doorward.api.bodies.gateway_calls import NOTES_MAX
 from doorward.authority import gateway_limits
 from doorward.authority.gateway_limits import (
     FAILED_PROOFS_MAX,
     RATES,
     TOLD_EACH_SECONDS,
+    USER_NOTES,
     USER_OPENINGS,
     WINDOW_SECONDS,
     GatewayLimits,
@@ -103,6 +105,34 @@ def test_one_user_does_not_use_up_what_others_may_open_at_the_gateway() -> None:
     assert USER_OPENINGS.burst < OPENINGS.burst
 
 
+def test_one_user_does_not_use_up_what_others_sessions_may_tell() -> None:
+    clock = ManualClock()
+    limits = GatewayLimits(clock)
+    most = int(USER_NOTES.burst)
+    limits.take_notes(ONE, BOB, most)
+    with pytest.raises(UserTooFast):
+        limits.take_notes(ONE, BOB, 1)
+    limits.take_notes(ONE, EVE, most)
+    limits.take_notes(OTHER, BOB, most)
+    clock.advance(timedelta(seconds=1))
+    limits.take_notes(ONE, BOB, int(USER_NOTES.per_second))
+    with pytest.raises(UserTooFast):
+        limits.take_notes(ONE, BOB, 1)
+    assert USER_NOTES.per_second * 4 <= RATES[Work.NOTES].per_second
+    assert USER_NOTES.burst >= NOTES_MAX  # one report always fits
+
+
+def test_what_the_gateway_is_refused_its_user_does_not_pay_for() -> None:
+    clock = ManualClock()
+    limits = GatewayLimits(clock)
+    limits.take(ONE, Work.NOTES, int(RATES[Work.NOTES].burst))
+    for _ in range(int(USER_NOTES.burst)):
+        with pytest.raises(GatewayTooFast):
+            limits.take_notes(ONE, BOB, NOTES_MAX)
+    clock.advance(timedelta(seconds=1))
+    limits.take_notes(ONE, BOB, NOTES_MAX)
+
+
 def test_of_many_refusals_one_a_minute_is_told() -> None:
     clock = ManualClock()
     limits = GatewayLimits(clock)
@@ -127,6 +157,7 @@ def test_counts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         gateway_id, user_id = GatewayId(f"{number:026}"), UserId(f"{number:026}")
         limits.failed(gateway_id)
         limits.check_user(gateway_id, user_id)
+        limits.take_notes(gateway_id, user_id, 1)
         for work in Work:
             limits.take(gateway_id, work)
-    assert limits.keys_held <= 5 + 5 + 5 * len(Work)
+    assert limits.keys_held <= 5 + 5 + 5 + 5 * len(Work)

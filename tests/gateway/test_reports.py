@@ -1,22 +1,27 @@
 """A session's outbox: in order, again until taken, the end once."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 import msgspec
 from tests.support.fake_control_plane import FakeControlPlane
 
 from doorward.api.bodies.gateway_calls import NOTES_MAX, Note, SessionEnded, SessionReport, SessionStarted
+from doorward.api.problem import Problem, RemoteUnavailable
 from doorward.base.clock import ManualClock, SystemClock
 from doorward.base.errors import Conflict, DoorwardError, Invalid, Unavailable
+from doorward.gateway.refusals import NOTED_FIRST_MAX
 from doorward.gateway.reports import (
+    NOTES_BYTES_MAX,
     NOTES_CLOSING_MAX,
     NOTES_PENDING_MAX,
-    REFUSED_NOTES_MAX,
+    NOTES_PRESSED_BYTES,
     REPORT_BYTES_MAX,
     Outlet,
     SessionReports,
 )
+from doorward.gateway.turns import AT_ONCE, Turns
 from doorward.net.supervise import Tasks
 
 CLOCK = SystemClock()
@@ -33,6 +38,14 @@ def note(number: int = 0) -> Note:
 
 async def settled(tasks: Tasks) -> None:
     await tasks.settle(5)
+
+
+async def until(look: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        for _ in range(10_000_000):
+            if look():
+                return
+            await asyncio.sleep(0)
 
 
 def _fail(name: str, error: BaseException) -> None:
@@ -200,14 +213,114 @@ async def test_what_could_not_be_told_at_once_says_how_long_ago_it_was() -> None
     assert plane.ended["one"] == [ended()]
 
 
-async def test_refusals_without_number_are_counted_and_not_kept() -> None:
+async def test_refusals_without_number_are_counted_and_the_count_comes_before_the_end() -> None:
+    plane = FakeControlPlane(is_away=True)
     async with Tasks(_fail) as tasks:
-        reports = SessionReports(
-            "one", Outlet(FakeControlPlane(is_away=True), tasks, CLOCK), lambda: _fail("full", Unavailable(""))
-        )
+        reports = SessionReports("one", Outlet(plane, tasks, ManualClock()), lambda: _fail("full", Unavailable("")))
         for number in range(10_000):
             reports.refusal(note(number))
-        assert reports.refusals_unnoted == 10_000 - REFUSED_NOTES_MAX
+            reports.count_refusals()
+        assert reports.refusals_unnoted == 10_000 - NOTED_FIRST_MAX
+        reports.ended(ended())
+        plane.is_away = False
+        await settled(tasks)
+    *noted, counted = plane.notes["one"]
+    assert noted == [note(number) for number in range(NOTED_FIRST_MAX)]
+    assert (counted.type, counted.fields["count"]) == ("refusals.counted", 10_000 - NOTED_FIRST_MAX)
+    assert plane.end_reason("one") == "closed"
+
+
+async def test_what_waits_is_bounded_in_bytes_too() -> None:
+    path = "\\xff" * 4096
+    large = Note("sftp.operation", {"operation": "rename", "path": path, "path_to": path})
+    size = len(msgspec.json.encode(large))
+    overflows: list[str] = []
+    async with Tasks(_fail) as tasks:
+        reports = SessionReports(
+            "one", Outlet(FakeControlPlane(is_away=True), tasks, CLOCK), lambda: overflows.append("full")
+        )
+        for _ in range(NOTES_PRESSED_BYTES // size):
+            reports.note(large)
+        assert not reports.is_pressed
+        reports.note(large)
+        assert reports.is_pressed
+        for _ in range(NOTES_BYTES_MAX // size - NOTES_PRESSED_BYTES // size - 1):
+            reports.note(large)
+        assert overflows == []
+        for _ in range(NOTES_CLOSING_MAX):
+            reports.note(large)
+        assert (set(overflows), reports.notes_lost) == ({"full"}, 0)
+        reports.note(large)
+        assert reports.notes_lost == 1
+
+
+class Sparing(FakeControlPlane):
+    """Takes of each session so many notes in all, unless it is told to take all; says which code then."""
+
+    code = "user_too_fast"
+    notes_max = 0
+    calls = 0
+
+    async def report_session(self, session_id: str, report: SessionReport) -> None:
+        self.calls += 1
+        if report.notes and not self.notes_max and session_id.startswith("flood"):
+            raise RemoteUnavailable(Problem("", "", 503, "unavailable", self.code))
+        await super().report_session(session_id, report)
+
+
+async def test_that_a_session_has_started_waits_for_no_event() -> None:
+    plane = Sparing()
+    async with Tasks(_fail) as tasks:
+        reports = SessionReports("flood", Outlet(plane, tasks, CLOCK), lambda: None)
+        reports.started(STARTED)
+        reports.note(note())
+        await until(lambda: bool(plane.started))
+        assert plane.notes == {}
+        plane.notes_max = 1
+        reports.ended(ended())
+        await settled(tasks)
+    assert (plane.notes["flood"], plane.end_reason("flood")) == ([note()], "closed")
+
+
+async def test_whose_notes_are_held_back_holds_nobody_else_back() -> None:
+    plane = Sparing()
+    async with Tasks(_fail) as tasks:
+        outlet = Outlet(plane, tasks, CLOCK)
+        over: list[str] = []
+        full = lambda: over.append("eve's")  # noqa: E731
+        floods = [SessionReports(f"flood-{at}", outlet, full, user_id="eve") for at in range(AT_ONCE * 4)]
+        for one in floods:
+            one.note(note())
+        await until(lambda: plane.calls >= AT_ONCE * 4)
+        for number in range(NOTES_PENDING_MAX + 1):  # it is she who is ended
+            floods[0].note(note(number))
+        quiet = SessionReports("quiet", outlet, lambda: over.append("bob's"), user_id="bob")
+        quiet.started(STARTED)
+        quiet.note(note(1))
+        quiet.ended(ended())
+        await until(lambda: plane.end_reason("quiet") is not None)
+        assert (set(plane.notes), set(over)) == ({"quiet"}, {"eve's"})
+        plane.notes_max = 1
+        await settled(tasks)
+    assert len(plane.notes) == AT_ONCE * 4 + 1
+
+
+async def test_when_the_gateway_tells_too_much_the_order_is_kept() -> None:
+    plane = Sparing()
+    plane.code = "gateway_too_fast"
+    async with Tasks(_fail) as tasks:
+        outlet = Outlet(plane, tasks, CLOCK, Turns(at_once=1))
+        first = SessionReports("flood", outlet, lambda: None, user_id="eve")
+        first.note(note())
+        await until(lambda: bool(plane.calls))
+        second = SessionReports("quiet", outlet, lambda: None, user_id="bob")
+        second.ended(ended())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert plane.ended == {}  # its turn comes after the one that waits
+        plane.notes_max = 1
+        await settled(tasks)
+    assert (list(plane.notes), plane.end_reason("quiet")) == (["flood"], "closed")
 
 
 async def test_reports_are_cut_by_bytes_and_lose_nothing() -> None:

@@ -80,6 +80,11 @@ _REMOTE: Final[dict[str, type[RemoteProblem]]] = {
 }
 
 
+def code_of(error: DoorwardError) -> str:
+    """The stable code of an error, of the authority's own when it came from there."""
+    return error.problem.code if isinstance(error, RemoteProblem) else error.code
+
+
 def kind_of(error: DoorwardError) -> str:
     """Which of the five kinds an error is."""
     for name, kind in KINDS.items():

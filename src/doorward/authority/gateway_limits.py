@@ -50,6 +50,9 @@ RATES: Final = {
 }
 USER_OPENINGS: Final = Rate(100, 500)
 """Sessions and jumps of one user at one gateway: more than any tool opens, and a fifth of what the gateway may."""
+USER_NOTES: Final = Rate(1000, 8000)
+"""Events of one user's sessions at one gateway: a quarter of what the gateway may, so that one user's flood leaves the
+others their share. Beyond it the gateway holds that user's sessions back, and ends them when that does not help."""
 
 
 class GatewayTooFast(Unavailable):
@@ -128,6 +131,7 @@ class GatewayLimits:
         self._clock = clock
         self._work: _Buckets[tuple[GatewayId, Work]] = _Buckets(GATEWAYS_MAX * len(Work))
         self._users: _Buckets[tuple[GatewayId, UserId]] = _Buckets(USERS_MAX)
+        self._notes: _Buckets[tuple[GatewayId, UserId]] = _Buckets(USERS_MAX)
         self._failures: dict[GatewayId, _Failures] = {}
 
     def check(self, gateway_id: GatewayId) -> None:
@@ -154,6 +158,19 @@ class GatewayLimits:
             message = "you open more at once than one user may; try again in a moment"
             raise UserTooFast(message, is_told=bucket.is_told(now))
 
+    def take_notes(self, gateway_id: GatewayId, user_id: UserId, count: int) -> None:
+        """Take `count` events of a user's sessions, or `UserTooFast`; then of the gateway's, or `GatewayTooFast`."""
+        now = self._clock.elapsed_seconds()
+        bucket = self._notes.of((gateway_id, user_id), USER_NOTES, now)
+        if not bucket.take(USER_NOTES, now, count):
+            message = "noting what happened in a session: its user's sessions tell of too much at once"
+            raise UserTooFast(message, is_told=bucket.is_told(now))
+        try:
+            self.take(gateway_id, Work.NOTES, count)
+        except GatewayTooFast:
+            bucket.tokens += count  # the user has had nothing for it
+            raise
+
     def failed(self, gateway_id: GatewayId) -> bool:
         """A proof did not hold; True for the one that shuts the gateway out, so that it is told once."""
         now = self._clock.elapsed_seconds()
@@ -168,4 +185,4 @@ class GatewayLimits:
     @property
     def keys_held(self) -> int:
         """How many counts there are."""
-        return len(self._work) + len(self._users) + len(self._failures)
+        return len(self._work) + len(self._users) + len(self._notes) + len(self._failures)

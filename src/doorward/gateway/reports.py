@@ -9,7 +9,7 @@ costs more than what it says.
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -22,24 +22,31 @@ from doorward.api.bodies.gateway_calls import (
     SessionReport,
     SessionStarted,
 )
+from doorward.api.problem import code_of
 from doorward.base.clock import Clock
 from doorward.base.errors import DoorwardError, Invalid, Unavailable
 from doorward.gateway.ports import ControlPlane
+from doorward.gateway.refusals import Refusals
+from doorward.gateway.turns import Turns
 from doorward.net.supervise import Tasks
 
 NOTES_PENDING_MAX: Final = 2048
+NOTES_BYTES_MAX: Final = 16 * 1024 * 1024
+"""The same in bytes, as they are encoded: a user chooses how long a path or a command is."""
 NOTES_CLOSING_MAX: Final = 256
 """Kept beyond that, of a session that ends because of it: how its streams ended."""
 NOTES_PRESSED: Final = 512
-"""With so many notes pending, whoever can cause any number of them is made to wait."""
+NOTES_PRESSED_BYTES: Final = 1024 * 1024
+"""With so many notes pending, or so many bytes of them, whoever can cause any number of them is made to wait."""
 REPORT_BYTES_MAX: Final = 1024 * 1024
 """What one report carries of notes, as they are encoded; the authority takes bodies of eight times that."""
 LINGER_SECONDS: Final = 0.1
 """How long a report waits for the next one; an end waits for nothing."""
 RETRY_SECONDS_MIN: Final = 0.2
 RETRY_SECONDS_MAX: Final = 15.0
-REFUSED_NOTES_MAX: Final = 64
-"""Refusals noted one by one; beyond this they are only counted, since a client can ask as fast as it likes."""
+TOO_FAST_SECONDS: Final = 0.1
+"""When the gateway as a whole tells of too much: who has the turn keeps it, and the others stay in their order."""
+_GATEWAY_TOO_FAST: Final = "gateway_too_fast"
 
 
 T = TypeVar("T", SessionStarted, Note, SessionEnded)
@@ -51,6 +58,7 @@ class _Told(Generic[T]):
 
     what: T
     at: float
+    size_bytes: int = 0
 
     def now(self, clock: Clock) -> T:
         """As it is told now."""
@@ -84,6 +92,7 @@ class Outlet:
     control_plane: ControlPlane
     tasks: Tasks
     clock: Clock
+    turns: Turns = field(default_factory=Turns)
 
 
 class SessionReports:
@@ -97,11 +106,15 @@ class SessionReports:
         outlet: Outlet,
         on_overflow: Callable[[], None],
         on_told: Callable[[], None] = lambda: None,
+        *,
+        user_id: str = "",
     ) -> None:
         self._session_id = session_id
         self._control_plane = outlet.control_plane
         self._tasks = outlet.tasks
         self._clock = outlet.clock
+        self._turns = outlet.turns
+        self._user = user_id or session_id
         self._on_overflow = on_overflow
         self._on_told = on_told
         self._started: _Told[SessionStarted] | None = None
@@ -111,7 +124,9 @@ class SessionReports:
         self._ended: _Told[SessionEnded] | None = None
         self._was_ended = False
         self._is_sending = False
-        self._refusals = 0
+        self._refusals = Refusals(outlet.clock.elapsed_seconds())
+        self._bytes = 0
+        self._beyond = 0
         self._lost = 0
         self._has_room = asyncio.Event()
         self._is_due = asyncio.Event()
@@ -119,7 +134,7 @@ class SessionReports:
     @property
     def is_pressed(self) -> bool:
         """Whether notes come faster than the authority takes them."""
-        return len(self._notes) >= NOTES_PRESSED
+        return len(self._notes) >= NOTES_PRESSED or self._bytes >= NOTES_PRESSED_BYTES
 
     async def room(self) -> None:
         """Wait until most notes were taken."""
@@ -130,7 +145,7 @@ class SessionReports:
     @property
     def refusals_unnoted(self) -> int:
         """How many refusals were counted and not noted."""
-        return max(0, self._refusals - REFUSED_NOTES_MAX)
+        return self._refusals.unnoted
 
     @property
     def notes_lost(self) -> int:
@@ -146,9 +161,12 @@ class SessionReports:
         """One audit event of this session."""
         if self._was_ended:
             return
-        is_full = len(self._notes) >= NOTES_PENDING_MAX
-        if len(self._notes) < NOTES_PENDING_MAX + NOTES_CLOSING_MAX:
-            self._notes.append(_Told(note, self._clock.elapsed_seconds()))
+        told = _Told(note, self._clock.elapsed_seconds(), len(msgspec.json.encode(note)))
+        is_full = len(self._notes) >= NOTES_PENDING_MAX or self._bytes + told.size_bytes > NOTES_BYTES_MAX
+        self._beyond += is_full
+        if not is_full or self._beyond <= NOTES_CLOSING_MAX:
+            self._notes.append(told)
+            self._bytes += told.size_bytes
             self._send()
         else:
             self._lost += 1
@@ -156,14 +174,20 @@ class SessionReports:
             self._on_overflow()
 
     def refusal(self, note: Note) -> None:
-        """An audit event of which a client can cause any number."""
-        self._refusals += 1
-        if self._refusals <= REFUSED_NOTES_MAX:
+        """An audit event of which a client can cause any number; it may only be counted."""
+        if self._refusals.is_noted(note, self._clock.elapsed_seconds()):
             self.note(note)
+
+    def count_refusals(self, *, is_last: bool = False) -> None:
+        """Tell how many were only counted, when it is time for it."""
+        counted = self._refusals.count(self._clock.elapsed_seconds(), is_last=is_last)
+        if counted is not None:
+            self.note(counted)
 
     def ended(self, ended: SessionEnded) -> None:
         """It is over; the first call counts."""
         if not self._was_ended:
+            self.count_refusals(is_last=True)
             self._was_ended = True
             self._ended = _Told(ended, self._clock.elapsed_seconds())
             self._send()
@@ -195,6 +219,7 @@ class SessionReports:
         count = self._fitting()
         notes, self._notes = tuple(self._notes[:count]), self._notes[count:]
         first, self._first = self._first, self._first + count
+        self._bytes -= sum(one.size_bytes for one in notes)
         ended = None
         if not self._notes:  # the end comes with the last of what is noted
             ended, self._ended = self._ended, None
@@ -217,7 +242,7 @@ class SessionReports:
         """How many notes go into the next report: a user chooses how long a path or a command is."""
         size = 0
         for count, note in enumerate(self._notes[:NOTES_MAX]):
-            size += len(msgspec.json.encode(note.what))
+            size += note.size_bytes
             if size > REPORT_BYTES_MAX:
                 return max(1, count)
         return min(len(self._notes), NOTES_MAX)
@@ -239,12 +264,25 @@ class SessionReports:
         """Until the authority has taken it, or has said why it never will."""
         wait_seconds = RETRY_SECONDS_MIN
         while True:
-            try:
-                await self._control_plane.report_session(self._session_id, batch.report(self._clock))
-            except Unavailable:
-                await asyncio.sleep(wait_seconds)
-                wait_seconds = min(wait_seconds * 2, RETRY_SECONDS_MAX)
-            except DoorwardError as refusal:
+            refusal = await self._offer(batch)
+            if not isinstance(refusal, Unavailable):
                 return refusal
-            else:
-                return None
+            if batch.started is not None and batch.notes:
+                # That it has started waits for no event: whoever is slow to tell of one would count as never started.
+                await self._deliver(_Batch(batch.started))
+                batch = replace(batch, started=None)
+            await asyncio.sleep(wait_seconds)
+            wait_seconds = min(wait_seconds * 2, RETRY_SECONDS_MAX)
+
+    async def _offer(self, batch: _Batch) -> DoorwardError | None:
+        """Once, when it is this user's turn."""
+        async with self._turns.of(self._user):
+            while True:
+                try:
+                    await self._control_plane.report_session(self._session_id, batch.report(self._clock))
+                except DoorwardError as refusal:
+                    if code_of(refusal) != _GATEWAY_TOO_FAST:
+                        return refusal
+                    await asyncio.sleep(TOO_FAST_SECONDS)
+                else:
+                    return None

@@ -7,12 +7,22 @@ from tests.support.authorities import ed25519_key
 from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
 from tests.support.proofs import asking, open_as
 
-from doorward.api.bodies.gateway_calls import MintFaces, Note, OpenJump, SessionReport
-from doorward.authority.gateway_limits import RATES, USER_OPENINGS, GatewayTooFast, UserTooFast, Work
+from doorward.api.bodies.gateway_calls import (
+    NOTES_MAX,
+    MintFaces,
+    Note,
+    OpenJump,
+    SessionEnded,
+    SessionReport,
+    SessionStarted,
+)
+from doorward.authority.gateway_limits import RATES, USER_NOTES, USER_OPENINGS, GatewayTooFast, UserTooFast, Work
 from doorward.authority.operations.faces import mint_faces
 from doorward.authority.operations.jumps import open_jump
 from doorward.authority.operations.recordings import append_recording
 from doorward.authority.operations.session_life import report_session
+from doorward.base.errors import Missing
+from doorward.domain.sessions.states import SessionState
 
 WHERE = "dwt-root@prod-web-01"
 
@@ -29,7 +39,8 @@ async def faces(lab: AuthorityLab, _: str) -> None:
 
 
 async def notes(lab: AuthorityLab, session_id: str) -> None:
-    said = SessionReport(notes=[Note("channel.refused", {"kind": "x11", "reason": "no"})])
+    first = (await lab.session(session_id)).notes_taken + 1
+    said = SessionReport(notes=[Note("channel.refused", {"kind": "x11", "reason": "no"})], first_note=first)
     await report_session(lab.services, lab.gateway, session_id, said)
 
 
@@ -97,3 +108,36 @@ async def test_proof_that_does_not_hold_uses_up_nobodys_share(lab: AuthorityLab,
         with pytest.raises(Exception, match="does not hold"):
             await lab.ask(broken)
     await open_as(lab, bob, WHERE)
+
+
+async def test_events_of_one_user_hold_back_neither_others_nor_that_it_started_or_ended(
+    lab: AuthorityLab, bob: LabSignIn
+) -> None:
+    eve = await lab.signed_in("eve", "ops")
+    loud, also_loud = await open_as(lab, eve, WHERE), await open_as(lab, eve, WHERE)
+    quiet = await open_as(lab, bob, WHERE)
+    lab.services.gateway_limits.take_notes(lab.gateway.gateway_id, eve.caller.user_id, int(USER_NOTES.burst))
+    for plan in (loud, also_loud, loud):  # her other sessions are hers, too
+        with pytest.raises(UserTooFast):
+            await notes(lab, plan.session_id)
+    (slowed,) = await lab.events("gateway.slowed")
+    assert (slowed.fields["work"], slowed.subjects["user"]) == ("notes", eve.caller.user_id)
+    await notes(lab, quiet.session_id)
+    started = SessionReport(started=SessionStarted("SHA256:x", "certificate"))
+    ended = SessionReport(ended=SessionEnded("closed", "output", 0, 0))
+    for report in (started, ended):
+        await report_session(lab.services, lab.gateway, loud.session_id, report)
+    assert (await lab.session(loud.session_id)).state is SessionState.ENDED
+    lab.advance(seconds=1)
+    await notes(lab, also_loud.session_id)
+    assert len(await lab.events("channel.refused")) == 2
+
+
+async def test_of_another_gateways_session_no_share_is_used_up(lab: AuthorityLab, bob: LabSignIn) -> None:
+    other = await lab.add_gateway("other", "other.example")
+    plan = await open_as(lab, bob, WHERE)
+    said = SessionReport(notes=[Note("channel.refused", {"kind": "x11", "reason": "no"})] * NOTES_MAX)
+    for _ in range(int(USER_NOTES.burst) // NOTES_MAX + 1):
+        with pytest.raises(Missing):
+            await report_session(lab.services, other, plan.session_id, said)
+    lab.services.gateway_limits.take_notes(lab.gateway.gateway_id, bob.caller.user_id, int(USER_NOTES.burst))

@@ -12,11 +12,13 @@ import pytest
 import pytest_asyncio
 from tests.support.gateway_lab import Lab, gateway_lab
 from tests.support.other_client import connected
+from tests.support.sftp import extended, init
 
 from doorward.domain.access.obligations import Obligations
 from doorward.domain.recording.frames import FrameType, Note
 from doorward.domain.recording.levels import RecordingLevel
 from doorward.domain.recording.reader import frames_in
+from doorward.gateway.refusals import NOTED_FIRST_MAX
 
 BULK_BYTES = 50 * 1024 * 1024
 
@@ -221,3 +223,28 @@ async def test_thousands_of_operations_wait_for_a_slow_log_and_none_is_lost(lab:
     told = await operations(lab)
     assert len(told) == 3000
     assert {each["result"] for each in told} == {"ok"}
+
+
+@pytest.mark.parametrize("level", ["events", "strict"])
+async def test_requests_that_are_refused_here_are_counted_in_the_log_and_kept_in_the_recording(
+    lab: Lab, level: str
+) -> None:
+    lab.control_plane.recording_level = level
+    count = 3000
+    async with connected(lab) as connection:
+        process = await connection.create_process(subsystem="sftp", encoding=None)
+        process.stdin.write(init())
+        async with asyncio.timeout(30):
+            for number in range(count):
+                process.stdin.write(extended(b"flood@example.org", number))
+            process.stdin.write_eof()
+            assert (await process.stdout.read()).count(b"doorward: this operation is not offered") == count
+    told = await operations(lab)
+    assert {each["result"] for each in told} == {"refused"}
+    (counted,) = [note for note in lab.control_plane.notes[lab.only_session()] if note.type == "refusals.counted"]
+    assert len(told) + counted.fields["count"] == count
+    assert NOTED_FIRST_MAX <= len(told) < NOTED_FIRST_MAX + 10
+    assert counted.fields["sftp"] == counted.fields["count"]
+    report = lab.control_plane.ended[lab.only_session()][0]
+    assert (report.reason, report.facts["refusals_unnoted"]) == ("closed", counted.fields["count"])
+    assert len([note for note in await recorded(lab) if note.result == "refused"]) == count

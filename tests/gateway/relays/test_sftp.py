@@ -10,7 +10,7 @@ from tests.support import sftp
 from doorward.domain.recording.frames import FrameType, Note
 from doorward.domain.recording.levels import DIGEST_FILE_BYTES_MAX, RecordingLevel
 from doorward.gateway.relays import sftp as relays
-from doorward.gateway.relays.sftp import Broken, Effect, Keep, Operated, Record, SftpRelay, ToNode, ToUser
+from doorward.gateway.relays.sftp import Broken, Effect, Keep, Operated, Record, RefusedHere, SftpRelay, ToNode, ToUser
 from doorward.gateway.relays.sftp_tables import CHANGES, FILES_MAX, PATH_BYTES_MAX, REQUESTS_WAITING_MAX
 from doorward.wire.sftp.answers import Answer, encode_status, parse_answer
 from doorward.wire.sftp.codes import OpenFlag, Operation, PacketType, Status
@@ -258,7 +258,9 @@ def test_operations_that_nobody_knows_are_refused_here() -> None:
     relay = begun()
     effects = relay.from_user(sftp.extended(b"evil@example.org", 5, b"x"))
     assert refusal(effects) is Status.OP_UNSUPPORTED
-    assert [each.note.detail for each in effects if isinstance(each, Operated)] == ["evil@example.org"]
+    assert [each.note.detail for each in effects if isinstance(each, RefusedHere)] == ["evil@example.org"]
+    assert not [each for each in effects if isinstance(each, Operated)]  # such a one the log may only count
+    assert [each.note.result for each in effects if isinstance(each, Record)] == ["refused"]  # the recording does not
 
 
 @pytest.mark.parametrize(

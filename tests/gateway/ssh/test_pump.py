@@ -49,6 +49,9 @@ class Host:
     def file_operated(self, _stream: int, operation: str, _note: Note) -> None:
         self.told.append(operation)
 
+    def file_refused(self, _stream: int, operation: str, _note: Note) -> None:
+        self.told.append(f"refused {operation}")
+
     def refused(self, verdict: Refuse) -> None:
         self.told.append(verdict.kind)
 

@@ -8,6 +8,7 @@ from doorward.authority.services import Services
 from doorward.domain.audit.event import Actor, Subjects
 from doorward.domain.audit.events_machines import GATEWAY_SLOWED
 from doorward.domain.audit.events_sessions import SESSION_REFUSED
+from doorward.domain.sessions.record import SessionRecord
 
 
 async def pace_opening(services: Services, caller: GatewayCaller) -> None:
@@ -28,6 +29,18 @@ async def pace(services: Services, caller: GatewayCaller, work: Work, count: int
         raise
 
 
+async def pace_notes(services: Services, caller: GatewayCaller, session: SessionRecord, count: int) -> None:
+    """Count events of a session against its user: nobody uses up what others at the same gateway may tell."""
+    try:
+        services.gateway_limits.take_notes(caller.gateway_id, session.user_id, count)
+    except UserTooFast as error:
+        await _told(services, caller, Work.NOTES, error, Subjects(user=session.user_id, gateway=caller.gateway_id))
+        raise
+    except GatewayTooFast as error:
+        await _told(services, caller, Work.NOTES, error)
+        raise
+
+
 async def pace_user(services: Services, caller: GatewayCaller, claim: Claim) -> None:
     """Count an opening of a user, once the proof holds: nobody uses up another's share."""
     identity = claim.identity
@@ -42,8 +55,14 @@ async def pace_user(services: Services, caller: GatewayCaller, claim: Claim) -> 
         raise
 
 
-async def _told(services: Services, caller: GatewayCaller, work: Work, error: GatewayTooFast) -> None:
+async def _told(
+    services: Services,
+    caller: GatewayCaller,
+    work: Work,
+    error: GatewayTooFast | UserTooFast,
+    subjects: Subjects | None = None,
+) -> None:
     if not error.is_told:
         fields = {"name": caller.name, "work": work.value}
-        actor, subjects = Actor.gateway(caller.gateway_id), Subjects(gateway=caller.gateway_id)
-        await services.store.write(lambda tx: note(tx, GATEWAY_SLOWED, actor, fields, subjects))
+        actor, about = Actor.gateway(caller.gateway_id), subjects or Subjects(gateway=caller.gateway_id)
+        await services.store.write(lambda tx: note(tx, GATEWAY_SLOWED, actor, fields, about))

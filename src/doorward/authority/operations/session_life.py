@@ -11,10 +11,9 @@ from typing import Any, Final
 
 from doorward.api.bodies.gateway_calls import SessionEnded, SessionReport, SessionStarted
 from doorward.authority.callers import GatewayCaller
-from doorward.authority.gateway_limits import Work
 from doorward.authority.known_gateway import known_gateway
 from doorward.authority.noting import note
-from doorward.authority.operations.pacing import pace
+from doorward.authority.operations.pacing import pace_notes
 from doorward.authority.operations.told_events import subjects_of, take_notes, untold, when_told_late
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
@@ -96,7 +95,9 @@ async def report_session(services: Services, caller: GatewayCaller, session_id: 
     """
     if said.ended is not None:
         _reported_reason(said.ended)  # what is refused anyway waits for nothing
-    await pace(services, caller, Work.NOTES, max(1, len(said.notes)))
+    if said.notes:  # start and end wait for nobody's events
+        session = await services.store.read(lambda tx: own_session(tx, caller, session_id))
+        await pace_notes(services, caller, session, len(said.notes))
 
     def work(tx: Transaction) -> NotTaken | None:
         session = checked_owner(tx.sessions.hold(SessionId(checked_id(session_id))), caller)

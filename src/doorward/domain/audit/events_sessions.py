@@ -140,6 +140,14 @@ CHANNEL_REFUSED: Final = event_type(
     sensitive("asked"),
     from_gateway=True,
 )
+REFUSALS_COUNTED: Final = event_type(
+    "DW5107",
+    "refusals.counted",
+    "so many requests of a session were refused that do not stand in the log one by one",
+    public("count", shape=Shape.INTEGER, required=True),
+    public("sftp", "forwards", "channels", shape=Shape.INTEGER),
+    from_gateway=True,
+)
 RECORDING_STARTED: Final = event_type(
     "DW6001", "recording.started", "a session's recording began", public("level"), from_gateway=True
 )
@@ -177,6 +185,7 @@ SESSION_EVENTS: Final[tuple[EventType, ...]] = (
     FORWARD_OPENED,
     FORWARD_REFUSED,
     CHANNEL_REFUSED,
+    REFUSALS_COUNTED,
     RECORDING_STARTED,
     RECORDING_SEALED,
     RECORDING_VIEWED,

@@ -64,13 +64,21 @@ class Operated:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedHere:
+    """Tell the log of a request that did not reach the node: a client can ask as fast as it likes."""
+
+    operation: str
+    note: Note
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """Nothing after this can be understood: end the stream with this line."""
 
     line: str
 
 
-Effect = ToNode | ToUser | Record | Keep | Operated | Broken
+Effect = ToNode | ToUser | Record | Keep | Operated | RefusedHere | Broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +161,9 @@ class SftpRelay:
         refusal = self._refusal(waiting)
         if refusal is not None:
             status, line = refusal
-            self._tell(effects, waiting, tables.REFUSED)
+            refused = self._note(waiting, tables.REFUSED)
+            effects.append(Record(refused))
+            effects.append(RefusedHere(tables.CHANGES.get(request.operation, request.operation.value), refused))
             effects.append(ToUser(encode_status(request.id, status, line)))
             return
         self._ask(effects, waiting, packet)

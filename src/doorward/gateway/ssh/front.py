@@ -14,7 +14,7 @@ from typing import Final
 from asyncssh import CompressionError, MACError, ProtocolError
 
 from doorward.api.bodies.gateway_calls import OpenJump, OpenSession, Proof, SessionEnded, SessionPlan
-from doorward.api.problem import RemoteProblem
+from doorward.api.problem import RemoteProblem, code_of
 from doorward.base.errors import DoorwardError, Unavailable
 from doorward.domain.recording.levels import RecordingLevel
 from doorward.domain.sessions.states import EndReason
@@ -279,8 +279,3 @@ class UserFront:
 
 def _nothing() -> None:
     """There are no notes that could overflow."""
-
-
-def code_of(error: DoorwardError) -> str:
-    """The stable code of an error, of the authority's own when it came from there."""
-    return error.problem.code if isinstance(error, RemoteProblem) else error.code

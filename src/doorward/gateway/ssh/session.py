@@ -63,7 +63,9 @@ class SshSession:
         self.user: Final = user
         self._relay = SshRelay(obligations, RecordingLevel.parse(plan.recording_level))
         self._forwards = Forwards(self._relay.forwards, self)
-        self._reports = SessionReports(plan.session_id, parts.outlet, self._notes_overflow, self._told)
+        self._reports = SessionReports(
+            plan.session_id, parts.outlet, self._notes_overflow, self._told, user_id=plan.user_id
+        )
         self._recording = SessionRecording(None, self._hold_for_disk)
         self._deadline = now + plan.remaining_seconds
         factor_seconds = plan.factor_remaining_seconds
@@ -135,6 +137,7 @@ class SshSession:
         if self._acted:
             self._acted = False
             self._last_act = now
+        self._reports.count_refusals()
         limits = self._obligations
         if now >= self._deadline:
             self.end(EndReason.EXPIRED, lines.EXPIRED)
@@ -242,6 +245,10 @@ class SshSession:
         if self._reports.is_pressed and not self._channels.is_held(Hold.LOG) and not self._is_over:
             self._channels.hold(Hold.LOG, *Side)
             self._parts.tasks.spawn(self._wait_for_log(), f"wait for the log, session {self.id}")
+
+    def file_refused(self, stream: int, operation: str, note: frames.Note) -> None:
+        """Something was asked for that did not reach the node."""
+        self._reports.refusal(notes.file_operated(stream, operation, note))
 
     def refused(self, verdict: Refuse) -> None:
         """Note a refusal."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from doorward.domain.recording.frames import Body, FrameType, Note
-from doorward.gateway.relays.sftp import Broken, Effect, Keep, Operated, Record, SftpRelay, ToNode, ToUser
+from doorward.gateway.relays.sftp import Broken, Effect, Keep, Operated, Record, RefusedHere, SftpRelay, ToNode, ToUser
 
 
 class FileHost(Protocol):
@@ -13,6 +13,7 @@ class FileHost(Protocol):
     def store(self, stream: int, content: FrameType, data: bytes) -> None: ...
     def store_event(self, stream: int, body: Body) -> None: ...
     def file_operated(self, stream: int, operation: str, note: Note) -> None: ...
+    def file_refused(self, stream: int, operation: str, note: Note) -> None: ...
 
 
 class SftpStream:
@@ -51,6 +52,8 @@ class SftpStream:
                     self._host.store(self._stream, content, data)
                 case Operated(operation, note):
                     self._host.file_operated(self._stream, operation, note)
+                case RefusedHere(operation, note):
+                    self._host.file_refused(self._stream, operation, note)
                 case Broken(line):
                     return line
         return ""
