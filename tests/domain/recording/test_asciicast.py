@@ -45,9 +45,15 @@ def test_events_are_relative_and_characters_are_joined() -> None:
         [0.250001, "o", "€\x1b[1mbold"],
         [1.249999, "r", "90x20"],
         [0.5, "m", "from here on output was not recorded"],
-        [0.5, "x", "3"],
-        [0.0, "o", "\ufffd"],
+        [0.5, "o", "\ufffd"],
+        [0.0, "x", "3"],
     ]
+
+
+def test_the_exit_status_is_the_last_event_though_output_came_after_it() -> None:
+    frames = recording((1, 0, shell()), (1, 100_000, Exited(status=9)), (1, 200_000, output(b"bye")))
+    events = [json.loads(line) for line in asciicast(frames, 1)][1:]
+    assert events == [[0.2, "o", "bye"], [0.0, "x", "9"]]
 
 
 def test_input_is_exported_only_when_asked_for() -> None:

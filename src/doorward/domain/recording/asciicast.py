@@ -3,6 +3,9 @@
 Newline-delimited JSON: a header, then `[seconds since the previous event, code, data]` with codes o (output), i
 (input), r (resize), m (marker), x (exit status). Output is filtered as for a replay unless `raw` is asked for, since
 players write it to a terminal as it is. Characters cut between frames are joined; broken ones become U+FFFD.
+
+The exit status is the last event, as the format wants it: a node says it when the program has ended, which may be
+before the last of what the program wrote.
 """
 
 import codecs
@@ -58,6 +61,8 @@ def asciicast(frames: Iterable[Frame], stream: int, *, with_input: bool = False,
     started_micros = 0
     previous_micros: int | None = None
     texts: dict[FrameType, _Text] = {}
+    exited: str | None = None
+    ended_micros = 0
     for frame in frames:
         if isinstance(frame.content, Header):
             started_micros = frame.content.started_micros
@@ -70,11 +75,16 @@ def asciicast(frames: Iterable[Frame], stream: int, *, with_input: bool = False,
             continue
         if previous_micros is None:  # notes about the session itself
             continue
+        ended_micros = frame.elapsed_micros
+        if isinstance(frame.content, Exited):
+            exited = str(STATUS_UNKNOWN if frame.content.status is None else frame.content.status)
         for code, data in _events(frame, texts, with_input=with_input):
             yield _event_line(frame.elapsed_micros - previous_micros, code, data)
             previous_micros = frame.elapsed_micros
     if previous_micros is None:
         raise NoSuchStream("exporting a recording: it has no such stream")
+    if exited is not None:
+        yield _event_line(ended_micros - previous_micros, "x", exited)
 
 
 def _events(frame: Frame, texts: dict[FrameType, _Text], *, with_input: bool) -> Iterator[tuple[str, str]]:
@@ -86,8 +96,6 @@ def _events(frame: Frame, texts: dict[FrameType, _Text], *, with_input: bool) ->
                 yield _CODES[frame.type], text
     elif isinstance(content, Resized):
         yield "r", f"{content.columns}x{content.rows}"
-    elif isinstance(content, Exited):
-        yield "x", str(STATUS_UNKNOWN if content.status is None else content.status)
     elif isinstance(content, StreamClosed):
         for frame_type, text_of in texts.items():
             rest = text_of.feed(b"", final=True)
