@@ -15,7 +15,7 @@ from doorward.authority.policy import UnknownSubject
 from doorward.authority.ports import StoredResource
 from doorward.base.errors import Refused
 from doorward.base.ids import SignInId, UserId
-from doorward.domain.kinds.registry import load_body
+from doorward.domain.kinds.registry import KINDS, load_body
 from doorward.stores.sql.resources import SqlResources
 from doorward.stores.sql.transaction import SqlTransaction
 
@@ -151,7 +151,7 @@ async def test_herd_after_a_change_reads_it_once(lab: AuthorityLab, monkeypatch:
     async with asyncio.timeout(10):
         views = await asyncio.gather(*(lab.read(lab.services.policy.view) for _ in range(40)))
     assert all(one is views[0] for one in views)
-    assert sorted(listed) == sorted(module.KINDS_OF_POLICY)
+    assert sorted(listed) == sorted(KINDS)
 
 
 async def test_view_torn_by_a_change_between_two_statements_is_read_again(lab: AuthorityLab) -> None:

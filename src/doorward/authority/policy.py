@@ -18,14 +18,13 @@ from doorward.domain.access.question import Subject, Target
 from doorward.domain.access.role import Role
 from doorward.domain.kinds.node import Node
 from doorward.domain.kinds.oidc_connector import OidcConnector
-from doorward.domain.kinds.registry import load_body
+from doorward.domain.kinds.registry import KINDS, load_body
 from doorward.domain.kinds.user import User
 
 PREPARED_MAX: Final = 4096
 FETCHED_ONE_BY_ONE_MAX: Final = 50  # beyond that one long read is quicker than many short ones
 VIEWS_KEPT: Final = 2
 BUILDS_MAX: Final = 8  # changes that come while one is read; more in a row means that something else is wrong
-KINDS_OF_POLICY: Final = ("user", "role", "node", "lock", "oidc_connector")
 
 
 class UnknownSubject(Refused):
@@ -138,7 +137,7 @@ class PolicyCache:
 
     def _read(self, tx: Transaction) -> dict[str, list[Declared]]:
         parsed = self._parsed  # one and the same while this reads, whatever others make meanwhile
-        return {kind: _load(tx, kind, parsed) for kind in KINDS_OF_POLICY}
+        return {kind: _load(tx, kind, parsed) for kind in KINDS}
 
 
 def _view_of(found: Mapping[str, list[Declared]], counter: int) -> PolicyView:

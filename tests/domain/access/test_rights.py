@@ -11,7 +11,7 @@ from doorward.domain.access.built_in import BUILT_IN_ROLES
 from doorward.domain.access.decide import logins_on
 from doorward.domain.access.prepared import prepare
 from doorward.domain.access.question import Subject
-from doorward.domain.access.rights import RESOURCES, VERBS, Right, may_call, rights_not_held, rights_of
+from doorward.domain.access.rights import KIND_RESOURCES, RESOURCES, VERBS, Right, may_call, rights_not_held, rights_of
 from doorward.domain.access.role import ApiRule, Condition, Role
 from doorward.domain.access.verdict import Outcome
 from doorward.domain.kinds.registry import KINDS
@@ -47,8 +47,9 @@ def test_built_in_roles_give_no_account_on_any_resource(name: str) -> None:
     assert logins_on(prepare(Subject("u", "u", (held,))), node(), (), NOW) == ()
 
 
-def test_every_kind_is_a_resource_of_the_api() -> None:
-    assert set(KINDS) <= set(RESOURCES)
+def test_rights_are_about_exactly_the_kinds_that_there_are() -> None:
+    assert set(KINDS) == set(KIND_RESOURCES)
+    assert set(KIND_RESOURCES) <= set(RESOURCES)
 
 
 def test_deny_comes_first_whatever_other_roles_allow() -> None:

@@ -1,6 +1,7 @@
 """One mechanism for all kinds: the envelope, round trips, and refusals with every problem."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from doorward.domain.access.locks import LOCK_FIELDS, LOCK_FIELDS_LATER, Lock
 from doorward.domain.kinds.node import Node
 from doorward.domain.kinds.oidc_connector import OidcConnector, SecretReference
 from doorward.domain.kinds.positioned import InvalidDocuments
-from doorward.domain.kinds.registry import KINDS, dump, load_body, parse_body, parse_documents
+from doorward.domain.kinds.registry import KINDS, dump, load_body, parse_body, parse_documents, table_of
 from doorward.domain.kinds.user import User
 
 names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,20}", fullmatch=True)
@@ -73,6 +74,17 @@ def test_values_survive_being_stored_and_being_shown(value: Any, revision: int |
     assert (declared.name, declared.revision, declared.value) == (value.name, revision, value)
     (shown,) = parse_documents(json.dumps(body, ensure_ascii=False), "f")
     assert shown.value == value
+
+
+def test_no_table_without_a_kind_that_rights_are_about_or_with_one_that_they_are_not() -> None:
+    kinds = tuple(KINDS.values())
+    assert table_of(*kinds) == KINDS
+    with pytest.raises(ValueError, match="node"):
+        table_of(*(kind for kind in kinds if kind.name != "node"))
+    with pytest.raises(ValueError, match="spaceship"):
+        table_of(*kinds, replace(KINDS["node"], name="spaceship"))
+    with pytest.raises(ValueError, match="twice"):
+        table_of(*kinds, KINDS["node"])
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))

@@ -12,6 +12,7 @@ from doorward.domain.access.role import ApiRule, Role
 from doorward.domain.access.verdict import Outcome, Step
 
 KIND_RESOURCES: Final = ("user", "role", "node", "oidc_connector", "lock")
+"""The names of all kinds; `kinds.registry` holds what each of them is, and refuses to load when one is missing."""
 RESOURCES: Final = (*KIND_RESOURCES, "audit", "recording", "session", "request", "grant", "sign_in")
 VERBS: Final = ("list", "read", "create", "update", "delete", "end", "play", "join", "lock")
 

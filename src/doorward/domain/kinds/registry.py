@@ -1,12 +1,15 @@
 """All kinds, and how documents of any kind are read and written.
 
-Adding a kind is adding a file and one line to this table.
+Adding a kind is adding a file, one line to this table, and its name to the resources that rights are about. These are
+the only two lists of kinds, and the program does not start while they differ; whatever else goes over all kinds goes
+over this table.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from doorward.domain.access.rights import KIND_RESOURCES
 from doorward.domain.kinds.envelope import Kind, dump_document, parse_metadata
 from doorward.domain.kinds.fields import Fields
 from doorward.domain.kinds.lock import LOCK
@@ -17,7 +20,20 @@ from doorward.domain.kinds.role import ROLE
 from doorward.domain.kinds.user import USER
 from doorward.domain.kinds.yaml_text import parse_yaml
 
-KINDS: Final[dict[str, Kind[Any]]] = {kind.name: kind for kind in (USER, ROLE, NODE, LOCK, OIDC_CONNECTOR)}
+
+def table_of(*kinds: Kind[Any]) -> dict[str, Kind[Any]]:
+    """The kinds by name. Each has rights over it and each right over a kind has the kind: neither can be forgotten.
+
+    A role is a kind itself and speaks of all of them, so the names can not be read off this table: they stand below it.
+    """
+    table = {kind.name: kind for kind in kinds}
+    if len(table) != len(kinds) or table.keys() != set(KIND_RESOURCES):
+        odd = ", ".join(sorted(table.keys() ^ set(KIND_RESOURCES))) or "one of them stands twice"
+        raise ValueError(f"the kinds and the resources that rights are about differ: {odd}")
+    return table
+
+
+KINDS: Final = table_of(USER, ROLE, NODE, LOCK, OIDC_CONNECTOR)
 
 
 @dataclass(frozen=True, slots=True)
