@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doorward.authority import throttle as module
-from doorward.authority.throttle import FREE_FAILURES, WAIT_MAX_SECONDS, SignInThrottle, Way, network_of
+from doorward.authority.throttle import (
+    ACCOUNT_FAILURES_MAX,
+    ACCOUNT_FORGIVES_EACH_SECONDS,
+    FREE_FAILURES,
+    WAIT_MAX_SECONDS,
+    SignInThrottle,
+    Way,
+    network_of,
+)
 from doorward.base.clock import ManualClock
 
 SOURCE = "192.0.2.7"
@@ -193,3 +201,76 @@ def test_memory_of_networks_is_bounded(throttle: SignInThrottle, monkeypatch: py
     for number in range(200):
         throttle.begun("bob", f"10.0.{number}.1")
     assert len(throttle._networks) == 50
+
+
+# --- one account, from everywhere ---
+
+
+def guess_from_everywhere(throttle: SignInThrottle, times: int, account: str = "bob", device: str = "") -> None:
+    """Each guess from a network of its own, so that no back-off by network is met."""
+    for number in range(times):
+        source = f"10.{number // 250}.{number % 250}.1"
+        assert throttle.wait_seconds(account, source) == 0
+        throttle.begun(account, source, device=device)
+
+
+def test_guesses_from_everywhere_meet_a_slow_ceiling(throttle: SignInThrottle, clock: ManualClock) -> None:
+    guess_from_everywhere(throttle, ACCOUNT_FAILURES_MAX - 1)
+    assert throttle.wait_everywhere_seconds("bob") == 0
+    throttle.begun("BOB", "172.16.0.1")
+    assert throttle.wait_everywhere_seconds("bob") == ACCOUNT_FORGIVES_EACH_SECONDS
+    clock.advance(timedelta(seconds=ACCOUNT_FORGIVES_EACH_SECONDS))
+    assert throttle.wait_everywhere_seconds("Bob") == 0
+    assert throttle.wait_everywhere_seconds("carol") == 0
+
+
+def test_a_botnet_gets_no_more_guesses_in_a_day_than_the_ceiling_gives(
+    throttle: SignInThrottle, clock: ManualClock
+) -> None:
+    guesses = 0
+    for minute in range(24 * 60):
+        for number in range(10):
+            source = f"10.{minute % 250}.{number}.1"
+            if throttle.wait_seconds("bob", source) == 0 and throttle.wait_everywhere_seconds("bob") == 0:
+                throttle.begun("bob", source)
+                guesses += 1
+        clock.advance(timedelta(minutes=1))
+    assert guesses <= ACCOUNT_FAILURES_MAX + 24 * 3600 / ACCOUNT_FORGIVES_EACH_SECONDS
+
+
+def test_a_known_device_is_not_shut_out_by_what_others_guess(throttle: SignInThrottle) -> None:
+    guess_from_everywhere(throttle, 3 * ACCOUNT_FAILURES_MAX)
+    assert throttle.wait_everywhere_seconds("bob") > 0
+    assert throttle.wait_everywhere_seconds("bob", "laptop") == 0
+
+
+def test_a_stolen_mark_guesses_as_slowly_as_everybody_and_shuts_out_no_other_device(throttle: SignInThrottle) -> None:
+    guess_from_everywhere(throttle, ACCOUNT_FAILURES_MAX, device="stolen")
+    assert throttle.wait_everywhere_seconds("bob", "stolen") > 0
+    assert throttle.wait_everywhere_seconds("bob", "laptop") == 0
+    assert throttle.wait_everywhere_seconds("bob") == 0
+
+
+def test_a_success_gives_back_its_own_attempt_and_no_others_guesses(throttle: SignInThrottle) -> None:
+    guess_from_everywhere(throttle, ACCOUNT_FAILURES_MAX)
+    for finish in (throttle.succeeded, throttle.given_back):
+        throttle.begun("bob", SOURCE)
+        finish("bob", SOURCE)
+        assert throttle.wait_everywhere_seconds("bob") == ACCOUNT_FORGIVES_EACH_SECONDS
+
+
+def test_codes_of_an_enrolment_do_not_count_for_the_account_of_that_name(throttle: SignInThrottle) -> None:
+    for number in range(2 * ACCOUNT_FAILURES_MAX):
+        throttle.begun("bob", f"10.0.{number}.1", Way.ENROLMENT)
+    assert throttle.wait_everywhere_seconds("bob") == 0
+
+
+def test_memory_of_accounts_is_bounded_and_the_one_under_attack_is_kept(
+    throttle: SignInThrottle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEYS_MAX", 50)
+    for number in range(500):
+        throttle.begun("bob", f"10.0.{number % 250}.1")
+        throttle.begun(f"user{number}", f"10.1.{number % 250}.1")
+    assert len(throttle._accounts) == 50
+    assert throttle.wait_everywhere_seconds("bob") > 0

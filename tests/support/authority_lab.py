@@ -35,6 +35,7 @@ from doorward.api.bodies.resources import Applied, Apply, SourceFile
 from doorward.api.signer.client import SignerClient
 from doorward.authority.callers import GatewayCaller, Peer, UserCaller
 from doorward.authority.gateway_limits import GatewayLimits
+from doorward.authority.known_devices import KnownDevices
 from doorward.authority.operations.open_session import open_session
 from doorward.authority.operations.resources import apply
 from doorward.authority.passwords import Passwords
@@ -318,5 +319,6 @@ async def _services(folder: Path, clock: ManualClock, store: SqlStore, signer: S
         throttle=SignInThrottle(clock),
         gateway_limits=GatewayLimits(clock),
         splice_keys=SpliceKeys(b"master key of a laboratory's ones"),
+        known_devices=KnownDevices(b"master key of a laboratory's ones"),
         passwords=Passwords(QUICK_HASHER),
     )

@@ -101,7 +101,7 @@ async def complete(
 
 
 async def sign_in_with(
-    lab: AuthorityLab, name: str, code: str, *, password: str = PASSWORD, peer: Peer = PEER
+    lab: AuthorityLab, name: str, code: str, *, password: str = PASSWORD, peer: Peer = PEER, device: str = ""
 ) -> SignedIn:
     """Name, password and code in one call."""
-    return await sign_in(lab.services, peer, SignInWithPassword(name, password, code, client_keys(), "lab"))
+    return await sign_in(lab.services, peer, SignInWithPassword(name, password, code, client_keys(), "lab", device))

@@ -14,6 +14,7 @@ from doorward.authority.clock_guard import ClockGuard
 from doorward.authority.counts import Counts
 from doorward.authority.gateway_limits import GatewayLimits
 from doorward.authority.gateway_sources import GatewaySources
+from doorward.authority.known_devices import KnownDevices
 from doorward.authority.oidc.parts import OidcParts
 from doorward.authority.passwords import Passwords
 from doorward.authority.policy import PolicyCache
@@ -104,6 +105,7 @@ class Services:
     throttle: SignInThrottle
     gateway_limits: GatewayLimits
     splice_keys: SpliceKeys = field(default_factory=lambda: SpliceKeys(b""))
+    known_devices: KnownDevices = field(default_factory=lambda: KnownDevices(b""))
     passwords: Passwords = field(default_factory=Passwords)
     oidc: OidcParts = field(default_factory=OidcParts.make)
     policy: PolicyCache = field(default_factory=PolicyCache)

@@ -1,7 +1,11 @@
-"""Back-off for sign-in attempts per (account, source network), and per network, before anyone is known.
+"""Back-off for sign-in attempts per (account, source network), per network, and per account from everywhere.
 
 An attempt counts as a failure from its beginning, and is given back when it turns out to be none: else as many could be
 under way at once as anybody likes. Each network has a bucket of failures over all accounts, which leaks steadily.
+
+Each account has a slow bucket besides, over all networks, for whoever guesses from a great many of them. A device on
+which the account has signed in before has a bucket of its own: strangers fill the other one, and shut its owner out
+nowhere but on a device that is new (ADR 0054).
 
 Only what can be guessed is slowed: passwords by the name given, and the time-based code of an enrolment by its
 invitation. Invitations and states are 128 random bits or more, so whoever shows a wrong one is noted, and nobody else
@@ -32,6 +36,8 @@ WAIT_MAX_SECONDS: Final = 300.0
 FORGET_SECONDS: Final = 3600.0
 NETWORK_FAILURES_MAX: Final = 50
 NETWORK_FORGIVES_EACH_SECONDS: Final = 60.0
+ACCOUNT_FAILURES_MAX: Final = 100
+ACCOUNT_FORGIVES_EACH_SECONDS: Final = 36.0
 SUMMARY_EACH: Final = timedelta(minutes=1)
 
 
@@ -70,6 +76,40 @@ class Summary:
     names: list[str] = field(default_factory=list)
 
 
+class _Buckets:
+    """Failures that leak steadily, by key; bounded, the one that was touched least lately is forgotten."""
+
+    def __init__(self, forgives_each_seconds: float) -> None:
+        self._forgives_each_seconds = forgives_each_seconds
+        self._held: OrderedDict[str, _Bucket] = OrderedDict()
+
+    def wait_seconds(self, key: str, failures_max: int, now: float) -> float:
+        """How long until there is room for one more; below zero when there is."""
+        return (self._level(key, now) + 1 - failures_max) * self._forgives_each_seconds
+
+    def fill(self, key: str, amount: int, now: float) -> None:
+        """So many failures more, or fewer."""
+        level = max(0.0, self._level(key, now) + amount)
+        self._held.pop(key, None)
+        if level > 0:
+            self._held[key] = _Bucket(level, now)
+        while len(self._held) > KEYS_MAX:
+            self._held.popitem(last=False)
+
+    def _level(self, key: str, now: float) -> float:
+        found = self._held.get(key)
+        if found is None:
+            return 0.0
+        return max(0.0, found.level - (now - found.at) / self._forgives_each_seconds)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+
+def _account_key(account: str, device: str) -> str:
+    return f"{account.lower()}\x00{device}"
+
+
 def network_of(source: str) -> str:
     """The /24 or /56 that an address belongs to: one person's reach, roughly."""
     try:
@@ -88,7 +128,8 @@ class SignInThrottle:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._failures: OrderedDict[_Key, _Failures] = OrderedDict()
-        self._networks: OrderedDict[str, _Bucket] = OrderedDict()
+        self._networks = _Buckets(NETWORK_FORGIVES_EACH_SECONDS)
+        self._accounts = _Buckets(ACCOUNT_FORGIVES_EACH_SECONDS)
         self._summaries: OrderedDict[str, Summary] = OrderedDict()
         self.noted_total = 0
 
@@ -97,18 +138,25 @@ class SignInThrottle:
         network = network_of(source)
         found = self._failures.get((way, account.lower(), network))
         own = found.until - self._clock.elapsed_seconds() if found else 0.0
-        shared = (self._level(network) + 1 - NETWORK_FAILURES_MAX) * NETWORK_FORGIVES_EACH_SECONDS
+        shared = self._networks.wait_seconds(network, NETWORK_FAILURES_MAX, self._clock.elapsed_seconds())
         return max(0.0, own, shared)
+
+    def wait_everywhere_seconds(self, account: str, device: str = "") -> float:
+        """How long this account is refused wherever it is tried, on this device that it knows, or on others; or 0."""
+        key = _account_key(account, device)
+        return max(0.0, self._accounts.wait_seconds(key, ACCOUNT_FAILURES_MAX, self._clock.elapsed_seconds()))
 
     def failed(self, account: str, source: str, reason: str, way: Way = Way.PASSWORD) -> None:
         """One more failure, which was not begun."""
         self.begun(account, source, way)
         self.noted(source, reason, account if way is Way.PASSWORD else "")
 
-    def begun(self, account: str, source: str, way: Way = Way.PASSWORD) -> None:
-        """An attempt is under way: a failure until `succeeded` or `given_back`."""
+    def begun(self, account: str, source: str, way: Way = Way.PASSWORD, device: str = "") -> None:
+        """An attempt is under way: a failure until `succeeded` or `given_back`, which name the same device."""
         network = network_of(source)
         self._fill(network, 1)
+        if way is Way.PASSWORD:
+            self._accounts.fill(_account_key(account, device), 1, self._clock.elapsed_seconds())
         key = (way, account.lower(), network)
         now = self._clock.elapsed_seconds()
         found = self._failures.pop(key, None)
@@ -123,13 +171,13 @@ class SignInThrottle:
         while len(self._failures) > KEYS_MAX:
             self._failures.popitem(last=False)
 
-    def succeeded(self, account: str, source: str) -> None:
+    def succeeded(self, account: str, source: str, device: str = "") -> None:
         """What was begun as a password is no failure; forget the failures of this account from this network."""
         network = network_of(source)
         self._failures.pop((Way.PASSWORD, account.lower(), network), None)
-        self._fill(network, -1)
+        self._give_back(account, network, device)
 
-    def given_back(self, account: str, source: str) -> None:
+    def given_back(self, account: str, source: str, device: str = "") -> None:
         """What was begun as a password came to no answer: it is neither failure nor success."""
         network = network_of(source)
         found = self._failures.get((Way.PASSWORD, account.lower(), network))
@@ -137,7 +185,7 @@ class SignInThrottle:
             found.count = max(0, found.count - 1)
             if found.count <= FREE_FAILURES:
                 found.until = 0.0
-        self._fill(network, -1)
+        self._give_back(account, network, device)
 
     def take_summaries(self, *, everything: bool = False) -> list[Summary]:
         """The summaries whose minute is over; they are forgotten here."""
@@ -158,20 +206,13 @@ class SignInThrottle:
             names = dict.fromkeys((*one.names, *later.names))
             later.names[:] = list(names)[:NAMES_SAMPLED]
 
-    def _level(self, network: str) -> float:
-        found = self._networks.get(network)
-        if found is None:
-            return 0.0
-        leaked = (self._clock.elapsed_seconds() - found.at) / NETWORK_FORGIVES_EACH_SECONDS
-        return max(0.0, found.level - leaked)
-
     def _fill(self, network: str, amount: int) -> None:
-        level = max(0.0, self._level(network) + amount)
-        self._networks.pop(network, None)
-        if level > 0:
-            self._networks[network] = _Bucket(level, self._clock.elapsed_seconds())
-        while len(self._networks) > KEYS_MAX:
-            self._networks.popitem(last=False)
+        self._networks.fill(network, amount, self._clock.elapsed_seconds())
+
+    def _give_back(self, account: str, network: str, device: str) -> None:
+        # The attempt alone: what others have failed at under this name stays, or a success would win them guesses back.
+        self._fill(network, -1)
+        self._accounts.fill(_account_key(account, device), -1, self._clock.elapsed_seconds())
 
     def noted(self, source: str, reason: str, name: str = "") -> None:
         """Why an attempt failed, for the summary; `name` is the user's name that was given, if any was."""

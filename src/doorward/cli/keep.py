@@ -19,6 +19,7 @@ ROOT: Final = "root.pem"
 KNOWN_HOSTS: Final = "known_hosts"
 INSTALLATION_ROOT: Final = "installation.pem"
 MANIFEST_KEYS: Final = "manifest_keys"
+DEVICE: Final = "device"
 SIGN_IN_FILES: Final = (
     DOOR_FILE,
     SSH_KEY,
@@ -29,7 +30,8 @@ SIGN_IN_FILES: Final = (
     KNOWN_HOSTS,
     INSTALLATION_ROOT,
 )
-"""What a sign-out removes. The profile, the root and the keys of recordings stay: where to sign in, whom to believe."""
+"""What a sign-out removes. The profile, the root, the keys of recordings and the mark of this device stay: where to
+sign in, whom to believe, and that it has been here before."""
 FILE_BYTES_MAX: Final = 1_048_576
 _DIRECTORY_MODE: Final = 0o700
 _FILE_MODE: Final = 0o600

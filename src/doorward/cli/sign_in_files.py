@@ -32,6 +32,7 @@ from doorward.wire.ssh.public_key import parse_public_key_line, public_key_line
 
 GATEWAY_NAMES_MAX: Final = 64
 FACE_AUTHORITIES_MAX: Final = 16
+MARK_CHARACTERS_MAX: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,14 @@ def _texts(signed_in: SignedIn, keys: ClientKeys, profile: Profile) -> dict[str,
         files.X509_CHAIN: _chain_text(signed_in.x509_chain_pem),
         files.KNOWN_HOSTS: known_hosts_text(profile, signed_in.face_authorities),
         files.INSTALLATION_ROOT: check_root(signed_in.x509_root_pem, profile.pin or _pin_of(signed_in.x509_root_pem)),
+        **({files.DEVICE: _mark_text(signed_in.device)} if signed_in.device else {}),
     }
+
+
+def _mark_text(mark: str) -> str:
+    if len(mark) > MARK_CHARACTERS_MAX or not (mark.isascii() and mark.isprintable()):
+        raise BadAnswer("reading the sign-in: the mark of this device is none")
+    return mark + "\n"
 
 
 def known_hosts_text(profile: Profile, face_authorities: list[str]) -> str:

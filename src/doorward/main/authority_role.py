@@ -27,6 +27,7 @@ from doorward.authority.jobs.rounds import (
 )
 from doorward.authority.jobs.runner import each
 from doorward.authority.key_changes import LOOK_EACH_SECONDS, look_at_keys
+from doorward.authority.known_devices import KnownDevices
 from doorward.authority.noting import note
 from doorward.authority.oidc.parts import OidcParts
 from doorward.authority.operations.oidc_refresh import CLAIMS_EACH_SECONDS, end_too_old, refresh_claims
@@ -64,6 +65,7 @@ async def open_services(settings: Settings, layout: Layout, store: SqlStore, sig
     await store.check_installation(installation_id)
     await store.write(lambda tx: apply_names(tx, settings.names))
     clock = SystemClock()
+    master = read_splice_master(layout)
     return Services(
         installation_id=installation_id,
         store=store,
@@ -78,7 +80,8 @@ async def open_services(settings: Settings, layout: Layout, store: SqlStore, sig
         throttle=SignInThrottle(clock),
         oidc=OidcParts.make(clock, (layout.client_secrets,)),
         gateway_limits=GatewayLimits(clock),
-        splice_keys=SpliceKeys(read_splice_master(layout)),
+        splice_keys=SpliceKeys(master),
+        known_devices=KnownDevices(master),
     )
 
 

@@ -15,6 +15,7 @@ from doorward.authority.callers import Peer, UserCaller
 from doorward.authority.operations import sign_in as module
 from doorward.authority.operations.sign_in import SignInRefused, SlowDown, sign_in, sign_out, status, trust
 from doorward.authority.rights import NoRight
+from doorward.authority.throttle import ACCOUNT_FAILURES_MAX
 from doorward.base.errors import DoorwardError, Invalid, Missing
 from doorward.base.ids import SignInId, UserId
 from doorward.domain.certificates.ssh_check import check_user_certificate
@@ -281,3 +282,50 @@ async def test_status_names_ones_own_sign_ins_only(lab: AuthorityLab) -> None:
 
 async def test_trust_is_what_a_client_holds_against_its_pin(lab: AuthorityLab) -> None:
     assert trust(lab.services).pin == lab.services.keys.pin
+
+
+async def everywhere_guessed(lab: AuthorityLab, name: str) -> None:
+    for number in range(ACCOUNT_FAILURES_MAX):
+        lab.services.throttle.begun(name, f"10.{number // 250}.{number % 250}.1")
+
+
+async def test_account_that_is_guessed_at_from_everywhere_still_listens_to_a_device_that_it_knows(
+    lab: AuthorityLab, secret: str
+) -> None:
+    elsewhere = Peer("203.0.113.9")
+    mark = (await sign_in_with(lab, "bob", code_at(lab, secret))).device
+    assert mark
+    await everywhere_guessed(lab, "bob")
+    lab.advance(seconds=30)
+    assert isinstance(await refused(lab, "bob", code_at(lab, secret), peer=elsewhere), SlowDown)
+    # From a network where it has never been, with the mark alone.
+    again = await sign_in_with(lab, "bob", code_at(lab, secret), peer=elsewhere, device=mark)
+    assert again.device not in {"", mark}
+    lab.advance(seconds=3600)
+    assert (await sign_in_with(lab, "bob", code_at(lab, secret), peer=elsewhere)).user_name == "bob"
+
+
+async def test_a_mark_of_another_user_or_none_at_all_opens_no_ear(lab: AuthorityLab, secret: str) -> None:
+    _, carols = await enrolled_user(lab, "carol")
+    mark = (await sign_in_with(lab, "carol", code_at(lab, carols))).device
+    await everywhere_guessed(lab, "bob")
+    for shown in (mark, "", "x" * 128):
+        with pytest.raises(SlowDown):
+            await sign_in_with(lab, "bob", code_at(lab, secret), device=shown)
+
+
+async def test_a_mark_is_no_factor_and_its_wrong_answers_are_counted(lab: AuthorityLab, secret: str) -> None:
+    signed_in = await sign_in_with(lab, "bob", code_at(lab, secret))
+    lab.advance(seconds=30)
+    with pytest.raises(SignInRefused):
+        await sign_in_with(lab, "bob", code_at(lab, secret), password="wrong password here", device=signed_in.device)
+    throttle = lab.services.throttle
+    for number in range(ACCOUNT_FAILURES_MAX - 1):
+        throttle.begun("bob", f"10.0.{number}.1", device=signed_in.sign_in_id)
+    assert throttle.wait_everywhere_seconds("bob", signed_in.sign_in_id) > 0
+    assert throttle.wait_everywhere_seconds("bob") == 0
+
+
+async def test_name_that_nobody_has_meets_the_same_ceiling(lab: AuthorityLab) -> None:
+    await everywhere_guessed(lab, "nobody")
+    assert isinstance(await refused(lab, "nobody", "000000"), SlowDown)

@@ -234,3 +234,37 @@ def test_addresses_become_one_form(address: str, url: str) -> None:
 def test_other_addresses_are_refused(address: str) -> None:
     with pytest.raises(Invalid):
         checked_url(address)
+
+
+def marking(stub: StubAuthority, mark: str) -> None:
+    """From now on a sign-in leaves this mark."""
+    stub.answers["POST /v1/sign-ins"] = lambda seen: (
+        201,
+        msgspec.structs.replace(stub.signed_in(seen.json["keys"]), device=mark),
+    )
+
+
+def shown_marks(stub: StubAuthority) -> list[str]:
+    return [seen.json["device"] for seen in stub.seen if seen.path == "/v1/sign-ins"]
+
+
+def test_mark_of_the_device_is_kept_for_its_owner_outlives_the_sign_in_and_is_shown_again(
+    dw: CommandLine, stub: StubAuthority
+) -> None:
+    marking(stub, "first.mark")
+    assert dw.login(stub).exit_code == 0
+    kept = dw.home / "device"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    dw("logout")
+    assert kept.read_text() == "first.mark\n"
+    marking(stub, "second.mark")
+    assert dw.login(stub).exit_code == 0
+    assert shown_marks(stub) == ["", "first.mark"]
+    assert kept.read_text() == "second.mark\n"
+
+
+@pytest.mark.parametrize("mark", ["x" * 129, "two\nlines", "\x1b[2J", "caf\xe9"])
+def test_mark_that_is_none_is_not_kept(dw: CommandLine, stub: StubAuthority, mark: str) -> None:
+    marking(stub, mark)
+    assert dw.login(stub).exit_code != 0
+    assert not (dw.home / "device").exists()

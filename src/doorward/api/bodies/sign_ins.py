@@ -9,6 +9,7 @@ Name = Annotated[str, Meta(max_length=64)]
 Code = Annotated[str, Meta(max_length=64)]
 PasswordText = Annotated[str, Meta(max_length=256)]
 KeyText = Annotated[str, Meta(max_length=8192)]
+DeviceMark = Annotated[str, Meta(max_length=128)]
 Client = Annotated[str, Meta(max_length=255)]
 
 
@@ -47,13 +48,17 @@ class CompleteEnrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class SignInWithPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Both factors in one call, so that a wrong password and a wrong code look alike."""
+    """Both factors in one call, so that a wrong password and a wrong code look alike.
+
+    `device` is what an earlier sign-in under this name left on the device, if there was one.
+    """
 
     user_name: Name
     password: PasswordText
     totp_code: Annotated[str, Meta(max_length=16)]
     keys: Keys
     client: Client = ""
+    device: DeviceMark = ""
 
 
 class GatewayNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +71,8 @@ class SignedIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the client keeps: certificates, whom to trust, and where the door is.
 
     `ssh_certificate` is an OpenSSH certificate line, `x509_chain_pem` leaf and intermediate. `face_authorities` are
-    OpenSSH public key lines for `@cert-authority` in known_hosts. `expires` is RFC 3339.
+    OpenSSH public key lines for `@cert-authority` in known_hosts. `expires` is RFC 3339. `device` is shown
+    at the next sign-in, and gives nothing but an ear while others guess at the account.
     """
 
     user_id: str
@@ -80,6 +86,7 @@ class SignedIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gateways: list[GatewayNames]
     node_suffix: str
     installation_id: str
+    device: str = ""
 
 
 class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

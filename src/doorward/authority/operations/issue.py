@@ -117,6 +117,7 @@ async def issue(
         gateways=gateways,
         node_suffix=services.node_suffix,
         installation_id=services.installation_id,
+        device=services.known_devices.mark(proven.user.name, identity, services.clock.now()),
     )
 
 

@@ -1,7 +1,8 @@
 """Signing in with password and time-based code, looking at oneself, and signing out.
 
 A wrong name, a wrong password and a wrong code look alike and cost alike. Failures of the second factor are counted per
-user in the store, whoever tries from wherever; failures before that only in memory, per account and network.
+user in the store, whoever tries from wherever; failures before that only in memory, per account and network, and slowly
+per account over all networks.
 """
 
 import asyncio
@@ -60,10 +61,16 @@ def trust(services: Services) -> Trust:
 
 async def sign_in(services: Services, peer: Peer, said: SignInWithPassword) -> SignedIn:
     """Certificates for a while, or `SignInRefused`."""
-    wait = services.throttle.wait_seconds(said.user_name, peer.source)
-    if wait > 0:
+    throttle, name = services.throttle, said.user_name
+    device = services.known_devices.known(said.device, name, services.clock.now())
+    if (wait := throttle.wait_seconds(name, peer.source)) > 0:
         raise SlowDown(f"signing in: too many failures from here; try again in {wait:.0f} seconds")
-    services.throttle.begun(said.user_name, peer.source)
+    if (wait := throttle.wait_everywhere_seconds(name, device)) > 0:
+        raise SlowDown(
+            "signing in: too many failures under this name from everywhere; sign in where you have signed in before, "
+            f"or try again in {wait:.0f} seconds"
+        )
+    throttle.begun(name, peer.source, device=device)
     loop = asyncio.get_running_loop()
     begun = loop.time()
     try:
@@ -73,9 +80,9 @@ async def sign_in(services: Services, peer: Peer, said: SignInWithPassword) -> S
         await asyncio.sleep(max(0.0, begun + REFUSAL_SECONDS - loop.time()))
         raise
     except DoorwardError:
-        services.throttle.given_back(said.user_name, peer.source)
+        throttle.given_back(name, peer.source, device)
         raise
-    services.throttle.succeeded(said.user_name, peer.source)
+    throttle.succeeded(name, peer.source, device)
     return signed_in
 
 

@@ -17,11 +17,11 @@ from doorward.base.errors import Invalid
 from doorward.cli import shown, ssh_agent
 from doorward.cli.client_keys import ClientKeys, new_client_keys
 from doorward.cli.connection import trusting
-from doorward.cli.keep import ROOT, SSH_KEY, Keep
+from doorward.cli.keep import DEVICE, ROOT, SSH_KEY, Keep
 from doorward.cli.oidc_login import check_words, chosen_connector, sign_in_by_browser, sign_in_by_device
 from doorward.cli.profile import PORT_DEFAULT, Profile, load_profile
 from doorward.cli.prompts import Prompts
-from doorward.cli.sign_in_files import checked_sign_in, save_sign_in
+from doorward.cli.sign_in_files import MARK_CHARACTERS_MAX, checked_sign_in, save_sign_in
 from doorward.domain.certificates.principals import checked_host_name
 
 CLIENT_CHARACTERS_MAX: Final = 255
@@ -70,7 +70,8 @@ def login(
             signed_in = way(client, provider, keys, _client_text())
         else:
             known = before.user_name if before is not None and before.url == url else None
-            signed_in = _sign_in(client, user_name or known or prompts.user_name(), prompts, keys)
+            mark = (keep.read(DEVICE) or "").strip()[:MARK_CHARACTERS_MAX]
+            signed_in = _sign_in(client, user_name or known or prompts.user_name(), prompts, keys, mark)
     fresh = checked_sign_in(signed_in, keys, url=url, pin=known_pin)
     if not no_agent:
         ssh_agent.remove_key(keep.path(SSH_KEY))
@@ -120,7 +121,7 @@ def _provider(client: UserClient, connector: str | None, *, device: bool, local:
     return found
 
 
-def _sign_in(client: UserClient, user_name: str, prompts: Prompts, keys: ClientKeys) -> SignedIn:
+def _sign_in(client: UserClient, user_name: str, prompts: Prompts, keys: ClientKeys, mark: str) -> SignedIn:
     password = prompts.password()
     return client.call(
         SIGN_IN,
@@ -130,6 +131,7 @@ def _sign_in(client: UserClient, user_name: str, prompts: Prompts, keys: ClientK
             totp_code=prompts.time_based_code(),
             keys=keys.public(),
             client=_client_text(),
+            device=mark,
         ),
     )
 
