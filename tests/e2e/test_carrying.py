@@ -89,7 +89,7 @@ def test_fifty_megabytes_go_there_and_back(house: House, fay: Person, far: Path,
     assert (tmp_path / "back").read_bytes() == data
     if program in ("scp", "sftp"):
         digest = hashlib.sha256(data).hexdigest()
-        told = [each["fields"] for each in house.events("--person", "fay", "--type", "sftp.operation")]
+        told = [each["fields"] for each in house.events("--user", "fay", "--type", "sftp.operation")]
         assert {(each["operation"], each["bytes"]) for each in told if each.get("sha256") == digest} == {
             ("read", BULK_BYTES),
             ("write", BULK_BYTES),
@@ -124,7 +124,7 @@ def test_names_that_would_write_to_a_terminal_are_shown_as_escapes(
     done = copy(house, fay, "sftp", "-b", "-", "far:", stdin=f"get {far}/red* {tmp_path}/back\n")
     assert done.returncode == 0, done.stderr
     session = house.sessions(fay)[0]["id"]
-    listed = house.admin.dw("audit", "search", "--person", "fay", "--type", "sftp.operation")
+    listed = house.admin.dw("audit", "search", "--user", "fay", "--type", "sftp.operation")
     for shown in (house.recording(session), listed):
         assert "red\\x1b[31m\\u202e" in shown
         assert "\u202e" not in shown
@@ -155,7 +155,7 @@ def test_a_port_is_forwarded_both_ways_when_the_role_says_so(house: House, fay: 
     back = house.ssh(fay, "sleep 0", options=["-R", f"0:{LOOPBACK}:{house.node.sshd.port}"])
     assert back.returncode == 0
     assert b"Allocated port" in back.stderr
-    told = [each["fields"] for each in house.events("--person", "fay", "--type", "forward.opened")]
+    told = [each["fields"] for each in house.events("--user", "fay", "--type", "forward.opened")]
     assert f"{LOOPBACK}:{house.node.sshd.port}" in {each["destination"] for each in told}
     assert "remote_forward" in {each["kind"] for each in told}
 

@@ -81,7 +81,7 @@ def test_unknown_and_forbidden_take_the_same_time(house: House, dora: Person, fo
 
 def test_each_refusal_is_in_the_log(house: House, dora: Person) -> None:
     refusal(house, dora, "daemon", NODE)
-    found = house.events("--person", "dora", "--type", "session.refused")
+    found = house.events("--user", "dora", "--type", "session.refused")
     assert found[0]["fields"]["login_asked"] == "daemon"
 
 

@@ -66,9 +66,9 @@ def test_right_code_opens_and_wrong_ones_are_told(house: House) -> None:
         assert terminal.wait() == 0
         assert DONE in terminal.screen
     assert len(house.sessions(felix)) == 2
-    verified = house.events("--person", "felix", "--type", "mfa.verified")
+    verified = house.events("--user", "felix", "--type", "mfa.verified")
     assert [one["fields"]["purpose"] for one in verified] == ["session", "session"]
-    assert len(house.events("--person", "felix", "--type", "factor.failed")) == 1
+    assert len(house.events("--user", "felix", "--type", "factor.failed")) == 1
 
 
 def test_a_used_code_is_told_apart_and_opens_nothing(house: House) -> None:
@@ -101,7 +101,7 @@ def test_too_many_wrong_codes_end_it_and_right_ones_wait(house: House) -> None:
         assert BLOCKED in terminal.screen
         assert DONE not in terminal.screen
     assert house.sessions(hal) == []
-    assert house.events("--person", "hal", "--type", "user.locked_out") != []
+    assert house.events("--user", "hal", "--type", "user.locked_out") != []
 
 
 def test_a_factor_given_ahead_counts_for_the_interval_and_no_code_is_asked(house: House) -> None:
@@ -111,7 +111,7 @@ def test_a_factor_given_ahead_counts_for_the_interval_and_no_code_is_asked(house
     assert done.returncode == 0, done.stderr
     done_by_ssh = house.ssh(ida, "echo opened")
     assert (done_by_ssh.returncode, done_by_ssh.stdout) == (0, b"opened\n"), done_by_ssh.stderr
-    verified = house.events("--person", "ida", "--type", "mfa.verified")
+    verified = house.events("--user", "ida", "--type", "mfa.verified")
     assert [one["fields"]["purpose"] for one in verified] == ["ahead"]
 
 
@@ -121,5 +121,5 @@ def test_what_no_code_can_make_good_is_said_and_not_asked_for(house: House) -> N
         assert terminal.wait() == 255
     assert "needs a passkey for each session, which ssh can not ask for" in terminal.screen
     assert PROMPT not in terminal.screen
-    refused = house.events("--person", "joe", "--type", "session.refused")
+    refused = house.events("--user", "joe", "--type", "session.refused")
     assert refused[0]["fields"]["reason"] == "passkey_required"

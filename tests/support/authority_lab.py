@@ -150,6 +150,10 @@ class AuthorityLab:
         assert await self.store.write(lambda tx: tx.gateways.add(row))
         return GatewayCaller(identity, name, "192.0.2.90", row.x509_serial, frozenset(row.names))
 
+    async def disable_gateway(self, gateway_id: GatewayId) -> None:
+        """A joined gateway that may not call any more."""
+        await self.store.write(lambda tx: tx.gateways.disable(gateway_id))
+
     async def signed_in(self, name: str, *roles: str, source: str = SOURCE) -> LabSignIn:
         """A new user with a live sign-in."""
         return await self.sign_in(name, await self.user(name, *roles), source=source)

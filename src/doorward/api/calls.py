@@ -106,7 +106,7 @@ LIST_RECORDINGS: Final = Call("GET", "/v1/recordings", None, RecordingList)  # ?
 GET_RECORDING: Final = Call("GET", "/v1/recordings/{session_id}", None, RecordingView)
 RECORDING_PROOF: Final = Call("GET", "/v1/recordings/{session_id}/proof", None, RecordingProof)
 RECORDING_CONTENT: Final = Call("GET", "/v1/recordings/{session_id}/content", None, bytes)  # ?purpose=play|export
-SEARCH_AUDIT: Final = Call("GET", "/v1/audit", None, AuditPage)  # ?since=&until=&person=&resource=&session=&type=
+SEARCH_AUDIT: Final = Call("GET", "/v1/audit", None, AuditPage)  # ?since=&until=&user=&resource=&session=&type=
 ERASE_USER: Final = Call("POST", "/v1/audit/erasures", EraseUser, ErasedUser)
 VERIFY_AUDIT: Final = Call("GET", "/v1/audit/verification", None, AuditVerification)
 AUTHORITIES: Final = Call("GET", "/v1/authorities", None, Authorities)

@@ -73,4 +73,4 @@ def test_streams_are_described_as_what_they_are(path: str, media_type: str) -> N
 def test_search_of_the_log_names_its_parameters() -> None:
     (found,) = (one for _, place, one in operations() if place == "/v1/audit")
     names = {one["name"] for one in found["parameters"]}
-    assert names == {"since", "until", "person", "resource", "session", "type", "before", "limit"}
+    assert names == {"since", "until", "user", "resource", "session", "type", "before", "limit"}

@@ -39,12 +39,12 @@ OPENED = ["session.opened", "decision.made"]
 @pytest.mark.parametrize(
     "wanted",
     [
-        {"person": "bob"},
-        {"person": "BOB"},
+        {"user": "bob"},
+        {"user": "BOB"},
         {"resource": "node/prod-web-01"},
         {"type": "session.opened,decision.made"},
         {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
-        {"person": "", "resource": "", "since": ""},
+        {"user": "", "resource": "", "since": ""},
     ],
 )
 async def test_what_happened_is_found(lab: AuthorityLab, olga: LabSignIn, session: str, wanted: dict[str, str]) -> None:
@@ -58,7 +58,7 @@ async def test_person_is_found_by_their_id_whatever_others_are_called(
     bob = view.user_names["bob"]
     shadow = {**view.user_names, bob: view.user_names["olga"]}
     shadowed = replace(view, user_names=shadow)
-    assert (await lab.read(lambda tx: Search({"person": bob}).query(shadowed, tx))).user_id == bob
+    assert (await lab.read(lambda tx: Search({"user": bob}).query(shadowed, tx))).user_id == bob
     assert await types(lab, olga, person=bob) == OPENED
 
 
@@ -70,9 +70,9 @@ async def test_session_is_found_by_its_id(lab: AuthorityLab, olga: LabSignIn, se
 @pytest.mark.parametrize(
     "wanted",
     [
-        {"person": "nobody"},
-        {"person": "*"},
-        {"person": "' OR 1=1 --"},
+        {"user": "nobody"},
+        {"user": "*"},
+        {"user": "' OR 1=1 --"},
         {"resource": "node/nowhere"},
         {"resource": "node/"},
         {"resource": "nothing"},
@@ -127,7 +127,7 @@ async def test_any_declared_thing_is_found_by_kind_and_name(lab: AuthorityLab, o
 async def test_searching_is_in_the_log_with_what_was_asked(lab: AuthorityLab, olga: LabSignIn) -> None:
     await types(lab, olga, person="nobody")
     (noted,) = await lab.events("audit.searched")
-    assert (noted.actor_id, noted.fields["query"]) == (olga.caller.user_id, {"person": "nobody"})
+    assert (noted.actor_id, noted.fields["query"]) == (olga.caller.user_id, {"user": "nobody"})
 
 
 async def test_searching_and_verifying_need_the_right(lab: AuthorityLab) -> None:
@@ -154,7 +154,7 @@ async def test_sound_log_verifies(lab: AuthorityLab, olga: LabSignIn, session: s
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     wanted=st.dictionaries(
-        st.sampled_from(["since", "until", "person", "resource", "session", "type", "before", "limit"]),
+        st.sampled_from(["since", "until", "user", "resource", "session", "type", "before", "limit"]),
         st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
     )
 )

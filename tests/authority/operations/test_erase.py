@@ -112,7 +112,7 @@ async def test_removed_user_is_found_by_the_name_until_erased(lab: AuthorityLab,
     await lived(lab, ada)
 
     async def found() -> list[str]:
-        page = await search_audit(lab.services, ada.caller, Search({"person": NAME.upper()}))
+        page = await search_audit(lab.services, ada.caller, Search({"user": NAME.upper()}))
         return [one.type for one in page.items]
 
     assert {"resource.created", "user.signed_in", "session.opened", "lock.created", "resource.deleted"} <= {

@@ -67,6 +67,20 @@ async def test_what_is_allowed_and_can_not_open_is_not_called_open(lab: Authorit
     assert "passkey" in answer.lines[-1]
 
 
+async def test_node_in_no_gateways_scope_is_not_called_open(lab: AuthorityLab, bob: LabSignIn) -> None:
+    for joined in await lab.read(lambda tx: tx.gateways.list()):
+        await lab.disable_gateway(joined.id)
+    await lab.add_gateway("far", "far.example", scope={"team": ("db",)})
+    answer = await explain(lab, bob, "prod-web-01")
+    assert not answer.allowed
+    assert "in the scope of no gateway" in answer.lines[-1]
+    assert not any("gateway" in line for line in (await explain(lab, bob, "dev-web-01")).lines)
+    near = await lab.add_gateway("near", "near.example", scope={"env": ("prod",)})
+    assert (await explain(lab, bob, "prod-web-01")).allowed
+    await lab.disable_gateway(near.gateway_id)
+    assert not (await explain(lab, bob, "prod-web-01")).allowed
+
+
 async def test_forbidden_and_unknown_nodes_are_explained_alike(lab: AuthorityLab, bob: LabSignIn) -> None:
     forbidden, unknown = await explain(lab, bob, "dev-web-01"), await explain(lab, bob, "nowhere-at-all")
     assert not forbidden.allowed

@@ -1,13 +1,20 @@
 """Explanations tell why, and nothing of what the asker may not know."""
 
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
 from tests.support.policy import EVERYTHING, NOW, ask, grant, node, person, role, wide
 
 from doorward.domain.access.decide import decide
-from doorward.domain.access.explain import REASONS, UNKNOWN_LINE, explain
+from doorward.domain.access.explain import REASONS, UNKNOWN_LINE, explain, obligation_lines
 from doorward.domain.access.known import may_know
+from doorward.domain.access.levels import DeviceTrust, SecondFactor
 from doorward.domain.access.locks import Lock
+from doorward.domain.access.obligations import FIELDS, Obligations
 from doorward.domain.access.question import Context, Target, Wanted
 from doorward.domain.access.verdict import Reason
+from doorward.domain.recording.levels import RecordingLevel
 
 ROOT = Wanted(login="root")
 PROD = node({"env": "prod"})
@@ -67,3 +74,39 @@ def test_a_lock_shows_its_message_to_the_person_and_its_name_to_an_overseer() ->
 
 def test_every_reason_has_words() -> None:
     assert set(REASONS) == set(Reason)
+
+
+STRICT = Obligations(
+    max_session_ttl=timedelta(hours=1),
+    client_idle_timeout=timedelta(minutes=3),
+    max_sessions=2,
+    max_connections=4,
+    require_session_mfa=SecondFactor.WEBAUTHN,
+    mfa_verification_interval=timedelta(minutes=11),
+    device_trust=DeviceTrust.REQUIRED,
+    recording=RecordingLevel.STRICT,
+    port_forwarding_local=True,
+    port_forwarding_remote=True,
+    file_copy=False,
+    permit_shell=False,
+    permit_exec=False,
+    forward_agent=True,
+    pin_source_ip=True,
+    lock=timedelta(),
+    on_control_loss=timedelta(),
+)
+
+
+@pytest.mark.parametrize("name", [name for name, _ in FIELDS])
+def test_every_obligation_is_told(name: str) -> None:
+    """Whatever is not the default is seen in the lines; an interval matters where a factor is asked for."""
+    asking = Obligations(require_session_mfa=SecondFactor.YES)
+    assert getattr(STRICT, name) != getattr(asking, name)
+    changed = replace(asking, **{name: getattr(STRICT, name)})
+    assert obligation_lines(changed) != obligation_lines(asking)
+
+
+@pytest.mark.parametrize("trust", [trust for trust in DeviceTrust if trust is not DeviceTrust.OFF])
+def test_every_demand_on_the_device_has_words_of_its_own(trust: DeviceTrust) -> None:
+    told = {obligation_lines(Obligations(device_trust=one)) for one in DeviceTrust if one is not trust}
+    assert obligation_lines(Obligations(device_trust=trust)) not in told

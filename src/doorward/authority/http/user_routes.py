@@ -166,14 +166,14 @@ def audit_routes(services: Services) -> Sequence[HTTPRouteHandler]:
         *,
         since: FromQuery[str] = "",
         until: FromQuery[str] = "",
-        person: FromQuery[str] = "",
+        user: FromQuery[str] = "",
         resource: FromQuery[str] = "",
         session: FromQuery[str] = "",
         type: FromQuery[str] = "",  # noqa: A002  (the query's own word)
         before: FromQuery[str] = "",
         limit: FromQuery[str] = "",
     ) -> AuditPage:
-        wanted = {"since": since, "until": until, "person": person, "resource": resource, "session": session}
+        wanted = {"since": since, "until": until, "user": user, "resource": resource, "session": session}
         search = audit.Search({**wanted, "type": type, "before": before, "limit": limit})
         return await audit.search_audit(services, user_of(request), search)
 

@@ -67,7 +67,7 @@ class Search:
         return int(text)
 
     def _user(self, view: PolicyView) -> str | None:
-        text = self.wanted.get("person")
+        text = self.wanted.get("user")
         return None if text is None else _id_of(text, view.user_names)
 
     def _node(self, view: PolicyView) -> str | None:
@@ -109,7 +109,7 @@ async def search_audit(services: Services, caller: UserCaller, search: Search) -
 
     query, names = await services.store.read(prepare)
     if query.user_id == _NOBODY:
-        gone = await removed_users(services, search.wanted["person"])
+        gone = await removed_users(services, search.wanted["user"])
         query = replace(query, user_id=gone[0] if gone else _NOBODY)
     entries = await services.log.search_log(query)
     fields = {"found": len(entries), "query": search.wanted}

@@ -15,6 +15,7 @@ from doorward.base.errors import Missing
 from doorward.base.ids import NodeId, SignInId, UserId
 from doorward.domain.access.decide import decide, logins_on
 from doorward.domain.access.explain import explain
+from doorward.domain.access.gateway_scope import in_scope
 from doorward.domain.access.known import may_know
 from doorward.domain.access.prepared import Prepared
 from doorward.domain.access.question import Context, Target, Wanted
@@ -76,6 +77,8 @@ def _shut(tx: Transaction, target: Target, owed: tuple[Unmet, ...]) -> list[str]
     why = [_NEVER_MET[one] for one in owed if one in _NEVER_MET]
     if tx.node_hosts.get(NodeId(target.id)) is None:
         why.append(f"{target.name} is not verified yet: an administrator runs dw nodes setup {target.name}")
+    if not any(in_scope(one.scope, target.labels) for one in tx.gateways.list() if not one.disabled):
+        why.append(f"{target.name} is in the scope of no gateway: an administrator looks at dw gateways ls")
     return [f"but it does not open: {one}" for one in why]
 
 

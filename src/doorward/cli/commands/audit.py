@@ -24,7 +24,7 @@ def audit() -> None:
 @audit.command("search", short_help="Find entries, newest first.")
 @click.option("--since", metavar="TIME", help="RFC 3339, or a duration before now such as 2h.")
 @click.option("--until", metavar="TIME", help="RFC 3339, or a duration before now.")
-@click.option("--person", metavar="NAME", help="Who did it, or to whom.")
+@click.option("--user", metavar="NAME", help="Which user did it, or to which; an id will do, of a user or a person.")
 @click.option("--resource", metavar="KIND/NAME", help="What it was done to; an id will do.")
 @click.option("--session", metavar="SESSION", help="In which session.")
 @click.option("--type", "event_type", metavar="TYPE[,TYPE]", help="Which events.")
@@ -35,7 +35,7 @@ def search(
     *,
     since: str | None,
     until: str | None,
-    person: str | None,
+    user: str | None,
     resource: str | None,
     session: str | None,
     event_type: str | None,
@@ -49,7 +49,7 @@ def search(
     wanted = {
         "since": moment(since, now) if since else None,
         "until": moment(until, now) if until else None,
-        "person": person,
+        "user": user,
         "resource": resource,
         "session": session,
         "type": event_type,

@@ -5,11 +5,12 @@ resources that no held role knows: for these the answer is that of a resource th
 text; whoever prints them sends them through `for_terminal`.
 """
 
+from datetime import timedelta
 from typing import Final
 
 from doorward.base.duration import format_duration
-from doorward.domain.access.levels import SecondFactor
-from doorward.domain.access.obligations import Obligations
+from doorward.domain.access.levels import DeviceTrust, SecondFactor
+from doorward.domain.access.obligations import NO_TIME, Obligations
 from doorward.domain.access.question import Target, Wanted
 from doorward.domain.access.verdict import STANDING, Decision, Deny, Outcome, Reason, Step
 
@@ -21,6 +22,11 @@ REASONS: Final = {
     Reason.NO_SUCH_BASIS: "the chosen basis does not give it",
     Reason.MALFORMED: "the question is incomplete",
     Reason.OVER: "the sign-in has ended",
+}
+_DEVICES: Final = {
+    DeviceTrust.OPTIONAL: "a trusted device is welcome, and not needed",
+    DeviceTrust.REQUIRED_FOR_HUMANS: "needs a trusted device, of everybody but machines",
+    DeviceTrust.REQUIRED: "needs a trusted device",
 }
 UNKNOWN_LINE: Final = "no such resource, or it is not for you"
 
@@ -57,15 +63,16 @@ def step_line(step: Step) -> str:
 
 
 def obligation_lines(obligations: Obligations) -> tuple[str, ...]:
-    """The obligations that a person notices."""
+    """Every obligation in words; one that asks for nothing has no line."""
     longest, idle = format_duration(obligations.max_session_ttl), format_duration(obligations.client_idle_timeout)
     lines = [
         f"at most {longest} long, idle at most {idle}",
+        f"at most {obligations.max_connections} connections at once, with {obligations.max_sessions} channels in each",
         f"recorded at level {obligations.recording.text}",
+        *_owed_lines(obligations),
+        f"without sight of the locks: {_outliving(obligations.lock)}",
+        f"without the authority: {_outliving(obligations.on_control_loss)}",
     ]
-    if obligations.require_session_mfa is not SecondFactor.NO:
-        factor = "a security key" if obligations.require_session_mfa is SecondFactor.WEBAUTHN else "a second factor"
-        lines.append(f"asks for {factor}")
     forbidden = [
         name
         for name, permitted in (
@@ -79,6 +86,28 @@ def obligation_lines(obligations: Obligations) -> tuple[str, ...]:
         if not permitted
     ]
     return (*lines, *((f"not permitted: {', '.join(forbidden)}",) if forbidden else ()))
+
+
+def _owed_lines(obligations: Obligations) -> list[str]:
+    """What must be given, or be so, before anything opens."""
+    lines: list[str] = []
+    if obligations.require_session_mfa is not SecondFactor.NO:
+        factor = "a security key" if obligations.require_session_mfa is SecondFactor.WEBAUTHN else "a second factor"
+        lines.append(f"asks for {factor}")
+        interval = obligations.mfa_verification_interval
+        if interval > NO_TIME:
+            lines.append(f"one given from the same address within {format_duration(interval)} counts")
+        else:
+            lines.append("one given for another session does not count")
+    if obligations.device_trust is not DeviceTrust.OFF:
+        lines.append(_DEVICES[obligations.device_trust])
+    if obligations.pin_source_ip:
+        lines.append("only from the address where the sign-in was made")
+    return lines
+
+
+def _outliving(time: timedelta) -> str:
+    return f"goes on for {format_duration(time)}, then ends" if time > NO_TIME else "ends at once"
 
 
 def _steps(trace: tuple[Step, ...], *, overseer: bool) -> list[str]:
