@@ -1,7 +1,7 @@
 """A lock racing openings: whatever the interleaving, nothing of the locked user stays open without an order to cut."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -10,15 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.util import await_only
-from tests.support.authority_lab import ON_BOTH_ENGINES, OPS, AuthorityLab, LabSignIn
-from tests.support.proofs import asking
+from tests.support.authority_lab import ON_BOTH_ENGINES, OPS, SOURCE, AuthorityLab, LabSignIn
+from tests.support.proofs import SignedRequest, asking, face_certificate
 
-from doorward.api.bodies.gateway_calls import SessionPlan
+from doorward.api.bodies.gateway_calls import OpenJump, SessionPlan
+from doorward.authority.operations.jumps import open_jump
 from doorward.authority.operations.open_session import open_session
 from doorward.authority.operations.resources import delete_resource
 from doorward.authority.operations.sign_in import sign_out
 from doorward.authority.operations.users import reset_user
 from doorward.authority.ports import Transaction
+from doorward.authority.services import Services
 from doorward.base.errors import Refused
 from doorward.base.ids import UserId
 from doorward.domain.sessions.states import SessionState
@@ -135,16 +137,39 @@ ENDINGS: dict[str, Ending] = {
 }
 
 
+JUMPS_END = ("lock", "sign-out", "user disabled", "user removed", "user reset")
+
+
+@pytest.mark.parametrize("ending", JUMPS_END)
+async def test_jump_that_has_inserted_and_not_committed_is_cut(lab: AuthorityLab, ending: str) -> None:
+    """The same window, of a jump connection."""
+    people = await scene(lab)
+    face = face_certificate(lab, gateway_id=lab.gateway.gateway_id, name="gw.example")
+    bob = people["bob"]
+    proof = SignedRequest(bob.certificate, "bob", lab.entropy.token(32), face).sign(bob.key)
+    async with held(lab, lambda services: open_jump(services, lab.gateway, OpenJump(proof, SOURCE))) as release:
+        ended = asyncio.ensure_future(ENDINGS[ending](lab, people))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await asyncio.shield(ended)
+        release.set()
+        await ended
+    (order,) = await lab.read(lambda tx: tx.jumps.cuts_after(lab.gateway.gateway_id, 0))
+    assert order.epoch == await lab.epoch()
+    assert await lab.read(lambda tx: tx.jumps.live(tx.now)) == []
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_opening_that_has_inserted_and_not_committed_is_cut(lab: AuthorityLab, ending: str) -> None:
     """The window of the race, held open: the session is there for nobody yet, and access ends."""
     people = await scene(lab)
-    async with opening_held(lab, people["bob"]) as held:
+    asked = asking(lab, people["bob"], WHERE)
+    async with held(lab, lambda services: open_session(services, lab.gateway, asked)) as release:
         ended = asyncio.ensure_future(ENDINGS[ending](lab, people))
         with pytest.raises(TimeoutError):  # it waits for the opening, and does not look past it
             async with asyncio.timeout(0.3):
                 await asyncio.shield(ended)
-        held.set()
+        release.set()
         await ended
     (order,) = await lab.cuts()
     assert order.epoch == await lab.epoch()
@@ -152,11 +177,13 @@ async def test_opening_that_has_inserted_and_not_committed_is_cut(lab: Authority
 
 
 @asynccontextmanager
-async def opening_held(lab: AuthorityLab, who: LabSignIn) -> AsyncIterator[asyncio.Event]:
-    """An `open_session` that stands between its insert and its commit until the event is set."""
+async def held(
+    lab: AuthorityLab, opens: Callable[[Services], Coroutine[None, None, object]]
+) -> AsyncIterator[asyncio.Event]:
+    """An opening that stands between its insert and its commit until the event is set."""
     inserted, release = asyncio.Event(), asyncio.Event()
     services = replace(lab.services, store=HeldStore(lab, inserted, release))
-    opening = asyncio.create_task(open_session(services, lab.gateway, asking(lab, who, WHERE)))
+    opening = asyncio.create_task(opens(services))
     async with asyncio.timeout(10):
         await inserted.wait()
     try:
@@ -170,7 +197,7 @@ T = TypeVar("T")
 
 
 class HeldStore:
-    """The lab's store, whose units of work pause after the one that has added a session."""
+    """The lab's store, whose units of work pause after the one that has added a session or a jump."""
 
     def __init__(self, lab: AuthorityLab, inserted: asyncio.Event, release: asyncio.Event) -> None:
         self._lab = lab
@@ -183,13 +210,16 @@ class HeldStore:
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         def held(tx: SqlTransaction) -> T:
-            before = len(tx.sessions.live())
+            before = self._open(tx)
             result = work(tx)
-            if len(tx.sessions.live()) > before:
+            if self._open(tx) > before:
                 self._pause()
             return result
 
         return await self._lab.store.write(held)
+
+    def _open(self, tx: SqlTransaction) -> int:
+        return len(tx.sessions.live()) + len(tx.jumps.live_of_gateway(self._lab.gateway.gateway_id))
 
     def _pause(self) -> None:
         try:

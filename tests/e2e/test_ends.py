@@ -1,5 +1,6 @@
 """Access that ends: live sessions are cut within a second, and new ones are refused."""
 
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -116,6 +117,38 @@ def test_signing_out_ends_what_is_open(house: House) -> None:
         (person.keep / file).chmod(0o600)
     done = house.ssh(person, "id")
     assert (done.returncode, done.stdout) == (255, b"")
+
+
+@pytest.mark.parametrize("how", ["lock", "logout", "disable"])
+def test_what_ends_access_closes_the_way_of_a_jump_as_well(house: House, how: str) -> None:
+    """The outer connection of a ProxyJump is no session; alone, and around a session, it ends like one."""
+    person = house.user(f"jumper-{how}")
+    config = person.home / "config-jump"
+    config.write_text(person.dw("config", "ssh", "--jump"))
+    ssh = ["ssh", "-F", str(config), "-o", "BatchMode=yes"]
+    outer = [*ssh, "-v", "-N", "-p", str(house.installation.port), "jump@localhost"]
+    with (
+        Terminal(outer, person.env()) as alone,
+        Terminal([*ssh, "-tt", f"{house.root}@{NODE}.dw"], person.env()) as inside,
+    ):
+        alone.read_until("Authenticated to")
+        inside.enter("echo at $((40+2)) work\n")
+        inside.read_until("at 42 work")
+        act = {
+            "lock": lambda: house.admin.dw("lock", "add", "--user", person.name, "--message", "incident of the way"),
+            "logout": lambda: person.dw("logout"),
+            "disable": lambda: house.admin.dw("users", "disable", person.name),
+        }[how]
+        assert cut(house, person, alone, act) < CUT_SECONDS_MAX
+        inside.wait(END_SECONDS_MAX)
+    line = {"lock": "incident of the way", "logout": "you signed out", "disable": "ended your sign-in"}[how]
+    assert line in alone.screen
+    said_inside = "an administrator ended this session" if how == "disable" else line
+    assert said_inside in inside.screen
+    again = subprocess.run(outer, env=person.env(), capture_output=True, timeout=END_SECONDS_MAX, check=False)
+    assert again.returncode == 255
+    if how == "lock":
+        assert b"incident of the way" in again.stderr
 
 
 @pytest.mark.parametrize(

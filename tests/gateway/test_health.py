@@ -25,7 +25,7 @@ def health(*, in_control: bool = True) -> GatewayHealth:
     for _ in range(3):
         doors.arrive("192.0.2.8", lambda: None)
     assert not doors.arrive("192.0.2.9", lambda: None).spoke()
-    return GatewayHealth.of(doors, sessions=4, epoch=12, in_control=in_control, lease_seconds=7.5)
+    return GatewayHealth.of(doors, sessions=4, jumps=2, epoch=12, in_control=in_control, lease_seconds=7.5)
 
 
 def figures(text: bytes) -> dict[tuple[str, str], float]:
@@ -68,6 +68,7 @@ def test_figures_are_those_of_the_moment() -> None:
     assert found == {
         ("doorward_gateway_in_control", ""): 1,
         ("doorward_gateway_sessions_live", ""): 4,
+        ("doorward_gateway_jumps_live", ""): 2,
         ("doorward_gateway_lease_seconds", ""): 7.5,
         ("doorward_gateway_revocation_epoch", ""): 12,
         ("doorward_gateway_connections", "silent"): 2,

@@ -41,40 +41,6 @@ def made() -> tuple[ManualClock, Sessions]:
     return clock, Sessions(clock, sessions_max=2)
 
 
-class Jump:
-    """The outer connection of a jump, which ends at two seconds."""
-
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
-        self.lines: list[str] = []
-
-    def tick(self, now: float) -> None:
-        if now >= 2.0:
-            self.end("over")
-
-    def end(self, line: str) -> None:
-        self.lines.append(line)
-        self._sessions.remove_outer(self)
-
-
-def test_jumps_obey_the_clock_of_sessions_and_take_a_place_like_them() -> None:
-    clock, sessions = made()
-    jump, other = Jump(sessions), Jump(sessions)
-    sessions.add_outer(jump)
-    sessions.tick()
-    sessions.room()
-    sessions.add_outer(other)
-    with pytest.raises(TooManySessions):
-        sessions.room()
-    clock.advance(timedelta(seconds=2))  # a suspend counts: this is the elapsed clock
-    sessions.tick()
-    assert jump.lines == other.lines == ["over"]
-    sessions.room()
-    sessions.add_outer(late := Jump(sessions))
-    sessions.end_all(EndReason.GATEWAY_LOST, "going away")
-    assert late.lines == ["going away"]
-
-
 def cut(session_id: str, epoch: int, reason: str = "locked") -> WatchMessage:
     return WatchMessage(epoch, [Cut(session_id, reason, "why", epoch)])
 

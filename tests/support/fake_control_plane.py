@@ -4,6 +4,7 @@ It believes only proofs, as the real one does; whom it lets in, and with what ob
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,6 +17,7 @@ from doorward.api.bodies.gateway_calls import (
     Faces,
     GatewayTrust,
     Jump,
+    JumpCut,
     Lease,
     MintFaces,
     Note,
@@ -104,6 +106,9 @@ class FakeControlPlane:
     certificate_age: timedelta = timedelta()
     epoch: int = 1
     jumps: list[OpenJump] = field(default_factory=list)
+    jump_ids: list[str] = field(default_factory=list)
+    cut_jumps_early: bool = False
+    """Say the order to close a jump before the answer that grants it."""
     jump_user_id: str = ""
     jump_refusal: str = ""
     minted: list[str] = field(default_factory=list)
@@ -149,6 +154,11 @@ class FakeControlPlane:
         self.epoch += 1
         order = Cut(session_id=session_id, reason=reason.value, message=message, epoch=self.epoch)
         self.say(WatchMessage(self.epoch, [order]))
+
+    def cut_jump(self, jump_id: str, message: str = "locked by carol") -> None:
+        """Close one jump connection now."""
+        self.epoch += 1
+        self.say(WatchMessage(self.epoch, jump_cuts=[JumpCut(jump_id, message)]))
 
     def say(self, message: WatchMessage) -> None:
         """Say something on all watch streams."""
@@ -243,7 +253,12 @@ class FakeControlPlane:
         assert "@" not in proven.user_name
         if self.jump_refusal:
             raise Refused(self.jump_refusal)
-        return Jump(self.jump_user_id or proven.identity.user_id, self.remaining_seconds)
+        jump_id = hashlib.sha256(proven.session_id).hexdigest()
+        self.jump_ids.append(jump_id)
+        if self.cut_jumps_early:
+            self.cut_jump(jump_id)
+            await asyncio.sleep(0.1)
+        return Jump(self.jump_user_id or proven.identity.user_id, self.remaining_seconds, jump_id)
 
     def _forwarding(self) -> tuple[str, ...]:
         ports = self.obligations.port_forwarding_local or self.obligations.port_forwarding_remote
@@ -296,10 +311,11 @@ class FakeControlPlane:
         if report.ended is not None:
             self.ended.setdefault(session_id, []).append(report.ended)
 
-    async def renew_lease(self, live: Sequence[str]) -> Lease:
+    async def renew_lease(self, live: Sequence[str], jumps: Sequence[str]) -> Lease:
         self._present()
         self.leases += 1
-        return Lease(self.lease_seconds, self.epoch, [one for one in live if one in self.unknown])
+        unknown = [one for one in live if one in self.unknown]
+        return Lease(self.lease_seconds, self.epoch, unknown, [one for one in jumps if one in self.unknown])
 
     async def watch(self, after_epoch: int) -> AsyncIterator[WatchMessage]:
         self._present()

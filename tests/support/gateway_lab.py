@@ -48,6 +48,12 @@ class Lab:
         assert self.running is not None
         return self.running.addresses[0][1]
 
+    @property
+    def jumps(self) -> int:
+        """How many jump connections are open at the gateway."""
+        assert self.running is not None
+        return self.running.health().jumps
+
     def command(
         self, *arguments: str, options: Sequence[str] = (), node: str = NODE, program: str = "ssh"
     ) -> list[str]:

@@ -13,20 +13,21 @@ from typing import Self
 
 from doorward.authority.policy import PolicyView, UnknownSubject
 from doorward.authority.ports import Transaction
-from doorward.base.ids import NodeId, SignInId
+from doorward.base.ids import NodeId, SignInId, UserId
 from doorward.domain.access.criticality import is_critical, on_critical
 from doorward.domain.access.decide import decide
 from doorward.domain.access.gateway_scope import Scope, in_scope
 from doorward.domain.access.levels import SecondFactor
-from doorward.domain.access.locks import facts_of, locks_hit
+from doorward.domain.access.locks import Lock, facts_of, locks_hit
 from doorward.domain.access.obligations import Obligations
 from doorward.domain.access.question import Context, Target, Wanted
 from doorward.domain.access.verdict import Allow, Deny, Reason
 from doorward.domain.audit.event import Actor, event
 from doorward.domain.audit.events_people import SIGN_IN_ENDED
 from doorward.domain.audit.events_policy import POLICY_REDECIDED
-from doorward.domain.audit.events_sessions import SESSION_CUT_ORDERED
+from doorward.domain.audit.events_sessions import JUMP_CUT_ORDERED, SESSION_CUT_ORDERED
 from doorward.domain.identity.sign_in import SignIn, SignInEnd
+from doorward.domain.sessions.jumps import LiveJumps
 from doorward.domain.sessions.record import UNBOUND, SessionCut, SessionRecord
 from doorward.domain.sessions.states import EndReason, SessionState
 
@@ -37,7 +38,10 @@ MESSAGES = {
     EndReason.REVOKED: "an administrator ended this session",
     EndReason.DROPPED: "you signed out",
 }
+NOTHING_OPENS = "your access changed and nothing opens by it any more"
+SIGN_IN_ENDED_BY_OTHERS = "an administrator ended your sign-in"
 SIGN_IN_MESSAGES = {
+    SignInEnd.SIGNED_OUT: MESSAGES[EndReason.DROPPED],
     SignInEnd.PROVIDER_LOGGED_OUT: "you signed out at your identity provider",
     SignInEnd.PROVIDER_REFUSED: "your identity provider ended your sign-in",
     SignInEnd.CLAIMS_TOO_OLD: "your identity provider could not be asked for too long",
@@ -90,10 +94,43 @@ def cut_node(ending: Ending, node_id: NodeId, message: str, actor: Actor) -> int
     return cut(ending, sessions, EndReason.TARGET_CHANGED, message, actor)
 
 
+def cut_jumps(ending: Ending, found: Iterable[LiveJumps], reason: EndReason, message: str, actor: Actor) -> None:
+    """Order the gateways to close these jump connections, which nothing but their sign-in opened."""
+    tx, epoch = ending.tx, ending.epoch
+    for one in found:
+        tx.jumps.cut(one, epoch, message)
+        tx.events.append(
+            event(
+                JUMP_CUT_ORDERED,
+                tx.now,
+                actor,
+                user=one.user_id,
+                sign_in=one.sign_in_id,
+                gateway=one.gateway_id,
+                reason=str(reason),
+                connections=one.count,
+                epoch=epoch,
+                message=message,
+            )
+        )
+
+
+def why_no_jump(view: PolicyView, user_id: UserId, sign_in_id: SignInId, now: datetime) -> tuple[EndReason, str] | None:
+    """Why this sign-in may hold no jump connection, whatever the node; None when it may. What is inside is decided with
+    each session: here stands what would refuse every one of them."""
+    try:
+        prepared = view.prepared(user_id, sign_in_id)
+    except UnknownSubject:
+        return EndReason.POLICY_CHANGED, NOTHING_OPENS
+    hit = locks_hit(view.locks, facts_of(prepared.subject), now)
+    return (EndReason.LOCKED, _locked(hit)) if hit else None
+
+
 def end_sign_ins(ending: Ending, sign_ins: Iterable[SignIn], reason: SignInEnd, actor: Actor, name: str) -> int:
     """End sign-ins and every session that was opened under them; answers how many sign-ins were live."""
     tx = ending.tx
     ended: set[SignInId] = set()
+    jumps = tx.jumps.live(tx.now)
     for sign_in in sign_ins:
         if not tx.sign_ins.end(sign_in.id, reason, tx.now):
             continue
@@ -101,6 +138,8 @@ def end_sign_ins(ending: Ending, sign_ins: Iterable[SignIn], reason: SignInEnd, 
         sessions = [one for one in tx.sessions.live() if one.sign_in_id == sign_in.id]
         end_reason = EndReason.DROPPED if reason is SignInEnd.SIGNED_OUT else EndReason.REVOKED
         count = cut(ending, sessions, end_reason, SIGN_IN_MESSAGES.get(reason, MESSAGES[end_reason]), actor)
+        theirs = [one for one in jumps if one.sign_in_id == sign_in.id]
+        cut_jumps(ending, theirs, end_reason, SIGN_IN_MESSAGES.get(reason, SIGN_IN_ENDED_BY_OTHERS), actor)
         tx.events.append(
             event(
                 SIGN_IN_ENDED,
@@ -117,8 +156,15 @@ def end_sign_ins(ending: Ending, sign_ins: Iterable[SignIn], reason: SignInEnd, 
 
 
 def redecide(ending: Ending, view: PolicyView, actor: Actor) -> int:
-    """Decide every live session anew on `view`; answers how many were cut. Call it after every change of policy."""
+    """Decide every live session anew on `view`; answers how many were cut. Call it after every change of policy.
+
+    Jump connections as well: a lock names who holds one, too.
+    """
     tx = ending.tx
+    for whose in tx.jumps.live(tx.now):
+        no_jump = why_no_jump(view, whose.user_id, whose.sign_in_id, tx.now)
+        if no_jump is not None:
+            cut_jumps(ending, [whose], *no_jump, actor)
     live = [one for one in tx.sessions.live() if one.state is not SessionState.ENDING]
     if not live:
         return 0
@@ -157,12 +203,16 @@ def _verdict(view: PolicyView, session: SessionRecord, now: datetime, scope: Sco
     match decision:
         case Deny() if Reason.LOCKED in decision.reasons:
             facts = facts_of(prepared.subject, target=target, wanted=wanted, session_id=session.id)
-            message = next((lock.message for lock in locks_hit(view.locks, facts, now) if lock.message), "")
-            return EndReason.LOCKED, f"locked: {message}" if message else MESSAGES[EndReason.LOCKED]
+            return EndReason.LOCKED, _locked(locks_hit(view.locks, facts, now))
         case Deny():
             return EndReason.POLICY_CHANGED, MESSAGES[EndReason.POLICY_CHANGED]
         case Allow():
             return _on_allow(session, Obligations.load_stored(session.obligations), decision.obligations, target)
+
+
+def _locked(hit: Iterable[Lock]) -> str:
+    message = next((lock.message for lock in hit if lock.message), "")
+    return f"locked: {message}" if message else MESSAGES[EndReason.LOCKED]
 
 
 def _on_allow(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from doorward.authority.ports_machines import Gateways, JoinTokens, NodeHosts, NotedKeys
+from doorward.authority.ports_machines import Gateways, JoinTokens, Jumps, NodeHosts, NotedKeys
 from doorward.base.ids import GatewayId, PersonId, SessionId, SignInId, UserId
 from doorward.domain.audit.event import Event
 from doorward.domain.audit.log import LogEntry, LogHead, LogQuery, VerifyReport
@@ -203,16 +203,6 @@ class Sessions(Protocol):
     def add_facts(self, session_id: SessionId, facts: Mapping[str, Any]) -> None: ...
 
     def search(self, query: SessionQuery) -> Sequence[SessionRecord]: ...
-
-
-class Jumps(Protocol):
-    """Proofs that have opened a jump connection; the connection itself is no session."""
-
-    def add(self, proof_digest: bytes, expires: datetime, now: datetime) -> bool:
-        """False when this proof has opened one before; forgets those that could not be shown again."""
-        ...
-
-    def has(self, proof_digest: bytes) -> bool: ...
 
 
 class Cuts(Protocol):

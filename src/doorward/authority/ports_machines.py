@@ -1,6 +1,6 @@
 """What operations need of machines and of the keys that these trust: a part of `authority.ports`, by the same rules."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,6 +8,7 @@ from typing import Protocol
 from doorward.base.ids import GatewayId, NodeId
 from doorward.domain.certificates.purposes import KeyState, Purpose
 from doorward.domain.identity.machines import Gateway, JoinToken, NodeHost
+from doorward.domain.sessions.jumps import JumpCut, JumpRecord, LiveJumps
 
 
 class Gateways(Protocol):
@@ -23,6 +24,24 @@ class Gateways(Protocol):
     def told_trust(self, gateway_id: GatewayId, trust: str) -> None:
         """Which authorities it was told to trust last (`PublicKeys.trust`)."""
         ...
+
+
+class Jumps(Protocol):
+    """Jump connections, which are no sessions: the proofs that have opened one, and which of them live where."""
+
+    def add(self, jump: JumpRecord, now: datetime) -> bool:
+        """False when this proof has opened one before; forgets those that could not be shown again."""
+        ...
+
+    def has(self, proof_digest: bytes) -> bool: ...
+    def live(self, now: datetime) -> Sequence[LiveJumps]: ...
+    def live_of_gateway(self, gateway_id: GatewayId) -> Mapping[str, datetime]:
+        """Ids, and when each was opened."""
+        ...
+
+    def end(self, jump_ids: Sequence[str]) -> None: ...
+    def cut(self, whose: LiveJumps, epoch: int, message: str) -> None: ...
+    def cuts_after(self, gateway_id: GatewayId, epoch: int) -> Sequence[JumpCut]: ...
 
 
 class JoinTokens(Protocol):

@@ -27,7 +27,7 @@ async def keep_lease(control_plane: ControlPlane, sessions: Sessions, clock: Clo
     while True:
         asked_at = clock.elapsed_seconds()
         async with asyncio.timeout(LEASE_ANSWER_SECONDS):
-            lease = await control_plane.renew_lease(sessions.ids_for_lease())
+            lease = await control_plane.renew_lease(sessions.ids_for_lease(), sessions.jumps.ids())
         sessions.leased(lease, asked_at)
         await asyncio.sleep(LEASE_EVERY_SECONDS)
 

@@ -30,6 +30,7 @@ class GatewayHealth:
     """Counts of this moment, for `/readyz` and metrics; refused and evicted ones since the start."""
 
     sessions: int
+    jumps: int
     signed_in: int
     unproven: int
     silent: int
@@ -41,10 +42,13 @@ class GatewayHealth:
     lease_seconds: float
 
     @classmethod
-    def of(cls, doors: Doors, *, sessions: int, epoch: int, in_control: bool, lease_seconds: float) -> "GatewayHealth":
+    def of(
+        cls, doors: Doors, *, sessions: int, jumps: int, epoch: int, in_control: bool, lease_seconds: float
+    ) -> "GatewayHealth":
         """What the doors count, beside the rest."""
         return cls(
             sessions=sessions,
+            jumps=jumps,
             signed_in=doors.count(Stage.INSIDE),
             unproven=doors.count(Stage.UNPROVEN),
             silent=doors.count(Stage.SILENT),
@@ -112,6 +116,7 @@ class _Figures(Collector):
 
 def _counts(health: GatewayHealth) -> Iterable[Metric]:
     yield _gauge("sessions_live", "Sessions that are open here", health.sessions)
+    yield _gauge("jumps_live", "Outer connections of jumps that are open here", health.jumps)
     yield _gauge("lease_seconds", "How long the lease lasts unless it is renewed", health.lease_seconds)
     yield _gauge("revocation_epoch", "The last revocation that was heard of", health.epoch)
     stages = {

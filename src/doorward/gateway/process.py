@@ -198,6 +198,7 @@ def _health(parts: GatewayParts, doors: Doors) -> GatewayHealth:
     return GatewayHealth.of(
         doors,
         sessions=len(sessions),
+        jumps=len(sessions.jumps),
         epoch=sessions.epoch,
         in_control=sessions.may_open(),
         lease_seconds=sessions.lease_seconds(),

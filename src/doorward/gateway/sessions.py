@@ -1,4 +1,4 @@
-"""All live sessions of a gateway, and how far its sight of the authority reaches.
+"""All live sessions of a gateway, its jump connections, and how far its sight of the authority reaches.
 
 Cuts arrive on the watch stream and take effect at once; one for a session that is not known yet is remembered, and ends
 it the moment it appears. Without a lease nothing new opens; what lives obeys its own obligations (security.md 7).
@@ -14,6 +14,7 @@ from doorward.api.bodies.gateway_calls import Cut, Lease, WatchMessage
 from doorward.base.clock import Clock
 from doorward.base.errors import Unavailable
 from doorward.domain.sessions.states import EndReason
+from doorward.gateway.jumps import JumpConnections
 
 CUTS_REMEMBERED_MAX: Final = 65_536
 WATCH_SILENCE_SECONDS: Final = 5.0
@@ -68,13 +69,6 @@ class Live(Protocol):
     def end(self, reason: EndReason, line: str) -> None: ...
 
 
-class Outer(Protocol):
-    """The outer connection of a jump: no session, with a deadline of its own."""
-
-    def tick(self, now: float) -> None: ...
-    def end(self, line: str) -> None: ...
-
-
 class Sessions:
     """The registry; everything in it happens on the event loop's thread."""
 
@@ -82,12 +76,12 @@ class Sessions:
         self._clock = clock
         self._sessions_max = sessions_max
         self._live: dict[str, Live] = {}
-        self._outer: set[Outer] = set()
         self._cuts: OrderedDict[str, Cut] = OrderedDict()
         self._untold: OrderedDict[str, None] = OrderedDict()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._sighted = asyncio.Event()
         self.control: Final = Control()
+        self.jumps: Final = JumpConnections()
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -119,7 +113,7 @@ class Sessions:
 
     def room(self) -> None:
         """`TooManySessions` when there is no room for one more session, or jump connection."""
-        if len(self._live) + len(self._outer) >= self._sessions_max:
+        if len(self._live) + len(self.jumps) >= self._sessions_max:
             raise TooManySessions("opening a session: this gateway is full; try again in a moment")
 
     def add(self, session: Live) -> None:
@@ -128,14 +122,6 @@ class Sessions:
         cut = self._cuts.get(session.id)
         if cut is not None:
             session.end(reason_of(cut), cut.message)
-
-    def add_outer(self, outer: Outer) -> None:
-        """From now on its deadline is looked at."""
-        self._outer.add(outer)
-
-    def remove_outer(self, outer: Outer) -> None:
-        """It is over."""
-        self._outer.discard(outer)
 
     def remove(self, session_id: str) -> None:
         """It is over; `told` follows when the authority knows."""
@@ -164,6 +150,8 @@ class Sessions:
         """One message of the watch stream: its cuts first, then its epoch."""
         for cut in message.cuts:
             self._cut(cut)
+        for jump_cut in message.jump_cuts:
+            self.jumps.cut(jump_cut)
         self.control.seen(Sight.WATCH, self._clock.elapsed_seconds() + WATCH_SILENCE_SECONDS)
         self._look()
         self.epoch = max(self.epoch, message.epoch)
@@ -178,21 +166,20 @@ class Sessions:
         for session_id in lease.unknown:
             if session := self._live.get(session_id):
                 session.end(EndReason.GATEWAY_LOST, "doorward: the authority holds this session ended")
+        self.jumps.end(lease.unknown_jumps, "the authority holds this connection ended; connect again")
 
     def tick(self) -> None:
         """Look at every session's deadlines."""
         now = self._clock.elapsed_seconds()
         for session in tuple(self._live.values()):
             session.tick(now, self.control)
-        for outer in tuple(self._outer):
-            outer.tick(now)
+        self.jumps.tick(now)
 
     def end_all(self, reason: EndReason, line: str) -> None:
         """The gateway goes away."""
         for session in tuple(self._live.values()):
             session.end(reason, line)
-        for outer in tuple(self._outer):
-            outer.end(line)
+        self.jumps.end(self.jumps.ids(), line)
 
     def live(self) -> Iterable[Live]:
         """The sessions."""

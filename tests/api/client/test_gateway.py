@@ -102,7 +102,7 @@ def test_it_is_a_control_plane() -> None:
 
 async def test_every_call_has_its_path_and_its_body(server: Server, client: HttpControlPlane) -> None:
     server.answer(Lease(10.0, 3, ["x"]))
-    assert await client.renew_lease([SESSION]) == Lease(10.0, 3, ["x"])
+    assert await client.renew_lease([SESSION], ["j"]) == Lease(10.0, 3, ["x"])
     started, notes = SessionStarted("SHA256:x", "key"), [Note("stream.opened", {"kind": "shell"})]
     await client.report_session(SESSION, SessionReport(started, notes, SessionEnded("closed", "output", 1, 2)))
     server.answer({"size_bytes": 7})

@@ -14,8 +14,10 @@ from doorward.authority.operations.proofs import BadProof
 from doorward.authority.operations.threshold import ProofUnbound
 from doorward.base.errors import Refused
 from doorward.domain.identity.sign_in import SIGN_IN_LENGTH_DEFAULT, SignInEnd
+from doorward.domain.sessions.jumps import LiveJumps
 
 OWN = "gw.example"
+LOCK = "kind: lock\nversion: v1\nmetadata: {name: stop}\nspec: {target: {%s}, message: incident 7}\n"
 INNER = "prod-web-01.dw"
 
 
@@ -57,6 +59,32 @@ async def test_jump_tells_whose_it_is_until_the_sign_in_ends_and_leaves_no_sessi
     assert jump.user_id == scene.bob.caller.user_id
     assert jump.remaining_seconds == pytest.approx(left, abs=1)
     assert await scene.lab.read(lambda tx: list(tx.sessions.live())) == []
+
+
+async def test_jump_is_known_where_it_lives(scene: Scene) -> None:
+    proof = scene.signed("bob", scene.face(OWN))
+    jump = await scene.jump(proof)
+    gateway_id = scene.lab.gateway.gateway_id
+    assert list(await scene.lab.read(lambda tx: tx.jumps.live_of_gateway(gateway_id))) == [jump.jump_id]
+    (live,) = await scene.lab.read(lambda tx: tx.jumps.live(tx.now))
+    assert live == LiveJumps(gateway_id, scene.bob.caller.user_id, scene.bob.row.id, 1)
+
+
+@pytest.mark.parametrize("target", ["user: bob", "role: ops", "sign_in: SIGN_IN"])
+async def test_jump_is_refused_to_whom_a_lock_names_and_says_so(scene: Scene, target: str) -> None:
+    ada = await scene.lab.signed_in("ada", "admin")
+    await scene.lab.apply(ada, LOCK % target.replace("SIGN_IN", scene.bob.row.id))
+    with pytest.raises(JumpRefused, match="locked: incident 7"):
+        await scene.jump(scene.signed("bob", scene.face(OWN)))
+    assert [one.fields["reason"] for one in await scene.lab.events("session.refused")] == ["locked"]
+    assert await scene.lab.read(lambda tx: tx.jumps.live(tx.now)) == []
+
+
+@pytest.mark.parametrize("target", ["user: carol", "node: prod-web-01", "user: bob, node: prod-web-01", "login: root"])
+async def test_lock_on_something_else_refuses_no_jump(scene: Scene, target: str) -> None:
+    ada = await scene.lab.signed_in("ada", "admin")
+    await scene.lab.apply(ada, LOCK % target)
+    assert (await scene.jump(scene.signed("bob", scene.face(OWN)))).user_id == scene.bob.caller.user_id
 
 
 async def test_jump_by_an_older_client_stays_too(scene: Scene) -> None:

@@ -53,6 +53,12 @@ def test_the_catalogue_is_as_committed() -> None:
     assert render() == SNAPSHOT.read_text()
 
 
+def test_every_type_that_is_defined_is_in_the_catalogue() -> None:
+    modules = (events_machines, events_people, events_policy, events_sessions)
+    defined = {one.name for module in modules for one in vars(module).values() if isinstance(one, EventType)}
+    assert defined == set(BY_NAME)
+
+
 def test_codes_and_names_are_given_once() -> None:
     assert len({one.code for one in EVENT_TYPES}) == len(EVENT_TYPES) == len(BY_NAME)
 

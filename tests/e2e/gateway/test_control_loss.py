@@ -141,10 +141,10 @@ async def test_a_session_outlives_control_by_what_its_plan_says_and_no_more(
     plane.is_away = True
     if sight == "watch alone":
 
-        async def still(live: Sequence[str]) -> Lease:
+        async def still(live: Sequence[str], jumps: Sequence[str]) -> Lease:
             plane.is_away = False
             try:
-                return await renew(live)
+                return await renew(live, jumps)
             finally:
                 plane.is_away = True
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from asyncssh.packet import String, UInt32
 from tests.support.fake_control_plane import ENTROPY
 from tests.support.gateway_lab import NODE, Lab, gateway_lab, make_client
 from tests.support.jump_lab import GATEWAY, NODE_HOST, JumpClient
+from tests.support.openssh import SSH
 from tests.support.ports import LOOPBACK
 from tests.support.raw_client import closed, raw_client
 
@@ -207,6 +209,67 @@ async def test_a_cut_ends_the_session_inside_alone(jump: JumpClient, lab: Lab) -
     assert (await jump.ssh("exit 4")).exit_code == 4
     assert len(lab.control_plane.jumps) == 1
     await jump.at_gateway("-O", "exit", GATEWAY)
+
+
+async def test_an_order_to_close_a_jump_closes_it_at_once_and_says_why(jump: JumpClient, lab: Lab) -> None:
+    running = await lab.start(*jump.command("-N"))  # so that there is something inside, which says why it ends
+    await lab.eventually(lambda: len(lab.control_plane.started) == 1)
+    alone = await lab.start(SSH, "-F", str(jump.config()), "-N", GATEWAY)
+    await lab.eventually(lambda: lab.jumps == 2)
+    at = time.monotonic()
+    for jump_id in lab.control_plane.jump_ids:
+        lab.control_plane.cut_jump(jump_id)
+    async with asyncio.timeout(5):
+        for process in (alone, running):
+            _, err = await process.communicate()
+            assert b"doorward: locked by carol" in err
+    assert time.monotonic() - at < 1
+    assert lab.jumps == 0
+    await lab.eventually(lambda: lab.control_plane.end_reason(lab.only_session()) == "closed")
+
+
+async def test_a_session_inside_has_time_to_say_why_it_ends(jump: JumpClient, lab: Lab) -> None:
+    running = await lab.start(*jump.command("echo begun; sleep 30"))
+    assert running.stdout is not None
+    assert await running.stdout.readline() == b"begun\n"
+    lab.control_plane.cut(lab.only_session(), EndReason.LOCKED, "doorward: said inside")
+    lab.control_plane.cut_jump(lab.control_plane.jump_ids[0])
+    async with asyncio.timeout(5):
+        _, err = await running.communicate()
+    assert b"said inside" in err
+
+
+async def test_an_order_that_overtakes_the_answer_closes_the_jump(jump: JumpClient, lab: Lab) -> None:
+    lab.control_plane.cut_jumps_early = True
+    result = await jump.at_gateway("-N", GATEWAY)
+    assert result.exit_code == 255
+    assert "locked by carol" in result.stderr_text
+    assert lab.jumps == 0
+
+
+async def test_a_jump_that_the_authority_holds_closed_is_closed(jump: JumpClient, lab: Lab) -> None:
+    running = await lab.start(SSH, "-F", str(jump.config()), "-N", GATEWAY)
+    await lab.eventually(lambda: lab.jumps == 1)
+    lab.control_plane.unknown += lab.control_plane.jump_ids
+    async with asyncio.timeout(5):
+        _, err = await running.communicate()
+    assert b"holds this connection ended" in err
+
+
+async def test_a_user_who_holds_as_many_jumps_as_one_may_gets_no_more(
+    jump: JumpClient, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("doorward.gateway.jumps.JUMPS_OF_USER_MAX", 1)
+    running = await lab.start(SSH, "-F", str(jump.config()), "-N", GATEWAY)
+    await lab.eventually(lambda: lab.jumps == 1)
+    result = await jump.ssh("true")
+    assert result.exit_code == 255
+    assert "you hold 1 jump connections at this gateway" in result.stderr_text
+    assert len(lab.control_plane.jumps) == 1  # the authority is not even asked
+    running.terminate()
+    await running.communicate()
+    await lab.eventually(lambda: lab.jumps == 0)
+    assert (await jump.ssh("exit 3")).exit_code == 3
 
 
 async def test_the_end_of_the_sign_in_ends_the_jump(jump: JumpClient, lab: Lab) -> None:

@@ -61,10 +61,14 @@ class OpenJump(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Jump(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose connection it is; sessions inside must be the same user's. It may stay for `remaining_seconds`."""
+    """Whose connection it is; sessions inside must be the same user's. It may stay for `remaining_seconds`.
+
+    `jump_id` is its name in leases and cuts: the SHA-256 of its SSH session id, in hexadecimal.
+    """
 
     user_id: Text
     remaining_seconds: float
+    jump_id: Text
 
 
 class SessionPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -157,17 +161,20 @@ class Faces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RenewLease(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """I am here, and these sessions live here."""
+    """I am here, and these sessions and jump connections live here."""
 
     live: list[Text]
+    jumps: list[Text] = []
 
 
 class Lease(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Until when new channels may open; `unknown` names sessions that the authority holds ended: cut them."""
+    """Until when new channels may open; `unknown` names sessions that the authority holds ended, `unknown_jumps` jump
+    connections: cut them."""
 
     remaining_seconds: float
     epoch: int
     unknown: list[Text] = []
+    unknown_jumps: list[Text] = []
 
 
 class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -179,15 +186,24 @@ class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epoch: int
 
 
+class JumpCut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Close this jump connection now; `message` is the line that its user sees."""
+
+    jump_id: Text
+    message: Line
+
+
 class WatchMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line of the watch stream: everything up to `epoch` has been said. Sent at once and at least each second.
 
+    What is much to say takes several lines, of which only the last says the new epoch.
     `trust` is that of `GatewayTrust` now: a gateway that holds another asks anew.
     """
 
     epoch: int
     cuts: list[Cut] = []
     trust: Text = ""
+    jump_cuts: list[JumpCut] = []
 
 
 class GatewayTrust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

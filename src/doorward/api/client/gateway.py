@@ -98,9 +98,9 @@ class HttpControlPlane:
         """What became of a session."""
         await self._tell(_place("/sessions/{session_id}/report", session_id), report)
 
-    async def renew_lease(self, live: Sequence[str]) -> Lease:
-        """We are here, and these sessions live here."""
-        return await self._ask("POST", "/lease", RenewLease(list(live)), Lease)
+    async def renew_lease(self, live: Sequence[str], jumps: Sequence[str]) -> Lease:
+        """We are here, and these sessions and jump connections live here."""
+        return await self._ask("POST", "/lease", RenewLease(list(live), list(jumps)), Lease)
 
     async def watch(self, after_epoch: int) -> AsyncIterator[WatchMessage]:
         """All that is said after `after_epoch`, until the stream ends or breaks (`Unavailable`)."""

@@ -6,7 +6,7 @@ cut, and its sessions are presumed over when its lease and their rest have run o
 
 from doorward.api.bodies.administration import GatewayList, GatewayView
 from doorward.authority.callers import UserCaller
-from doorward.authority.endings import Ending, cut
+from doorward.authority.endings import Ending, cut, cut_jumps
 from doorward.authority.noting import note
 from doorward.authority.operations.joining import require_administrator
 from doorward.authority.ports import Transaction
@@ -71,7 +71,10 @@ def _shut(tx: Transaction, gateway: Gateway, caller: UserCaller) -> int:
     if gateway.lease_until is None:
         tx.gateways.renew_lease(gateway.id, tx.now)  # without one, its sessions would never be presumed over
     live = tx.sessions.live_of_gateway(gateway.id)
-    return cut(ending, live, EndReason.REVOKED, MESSAGE, Actor.user(caller.user_id))
+    actor = Actor.user(caller.user_id)
+    jumps = [one for one in tx.jumps.live(tx.now) if one.gateway_id == gateway.id]
+    cut_jumps(ending, jumps, EndReason.REVOKED, MESSAGE, actor)
+    return cut(ending, live, EndReason.REVOKED, MESSAGE, actor)
 
 
 def _named(tx: Transaction, name: str) -> Gateway:

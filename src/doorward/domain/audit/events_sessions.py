@@ -83,6 +83,14 @@ SESSION_REPORT_REFUSED: Final = event_type(
     public("reason", required=True),
     public("notes", shape=Shape.INTEGER),
 )
+JUMP_CUT_ORDERED: Final = event_type(
+    "DW5009",
+    "jump.cut_ordered",
+    "a sign-in lost its ground and the gateway was told to close its jump connections",
+    public("reason", required=True),
+    public("connections", "epoch", shape=Shape.INTEGER),
+    sensitive("message"),
+)
 STREAM_OPENED: Final = event_type(
     "DW5101",
     "stream.opened",
@@ -179,6 +187,7 @@ SESSION_EVENTS: Final[tuple[EventType, ...]] = (
     SESSION_ENDED,
     SESSION_CORRECTED,
     SESSION_REPORT_REFUSED,
+    JUMP_CUT_ORDERED,
     STREAM_OPENED,
     STREAM_CLOSED,
     SFTP_OPERATION,

@@ -159,12 +159,14 @@ class UserFront:
         parts = self._parts
         try:
             parts.sessions.room()
+            parts.sessions.jumps.room(proven.identity.user_id)
             if not parts.sessions.may_open():
                 raise Unavailable(lines.NO_CONTROL)
             async with asyncio.timeout(OPEN_SECONDS):
                 granted = await parts.control_plane.open_jump(
                     OpenJump(Proof(proven.signed, proven.signature), self._source)
                 )
+            parts.sessions.jumps.room(proven.identity.user_id)  # others were asking at the same time
         except (DoorwardError, TimeoutError) as error:
             if not self._is_gone:
                 self._refuse(sign_in, error.message if isinstance(error, DoorwardError) else lines.NO_CONTROL)
@@ -175,6 +177,8 @@ class UserFront:
             self._refuse(sign_in, lines.BROKEN_PLAN)
             return
         self._jump = Jump(parts, self._user, granted, source=self._source, make_inside=self._make_inside)
+        if self._jump.is_over:  # the order to close it was here before the answer
+            return
         sign_in.accept()
         await self._user.accept_sign_in()
 

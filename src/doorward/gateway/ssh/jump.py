@@ -2,10 +2,13 @@
 
 It is no session. `direct-tcpip` to `<node>.<suffix>`, port 22, and nothing else; a node's name is neither resolved nor
 looked up, and whether there is such a node is for the authority to say to the connection inside, which signs in anew.
-What is inside belongs to the same user and ends with the connection around it. The authority's answer is the same for
+What is inside belongs to the same user and ends with the connection around it, which ends with its sign-in: by the
+clock, or when the authority says so. The authority's answer is the same for
 every refusal, so a sign-in that is over is not told by it; one that opens nothing any more is: then the way ends.
 """
 
+import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -19,7 +22,7 @@ from doorward.gateway.ssh import lines
 from doorward.gateway.ssh.asyncssh_channels import ChannelEnd
 from doorward.gateway.ssh.asyncssh_internals import OPEN_CONNECT_FAILED, OPEN_PROHIBITED, Refusal, UserConnection
 from doorward.gateway.ssh.carried import Block, CarriedConnection
-from doorward.gateway.ssh.session import DISCONNECT_BY_APPLICATION
+from doorward.gateway.ssh.session import DISCONNECT_BY_APPLICATION, PRINT_SECONDS
 from doorward.wire.errors import RemoteProtocolError
 from doorward.wire.ssh.fields import FieldReader
 
@@ -29,6 +32,8 @@ INSIDE_MAX: Final = 64
 """Connections inside one jump at a time: a tool that shares its way to the gateway opens one for each host."""
 HOST_BYTES_MAX: Final = 255
 DEADLINE_SECONDS_MAX: Final = 7 * 86_400.0
+AFTER_INSIDE_SECONDS: Final = PRINT_SECONDS + 0.1
+"""How long those inside have to say why they end; a session there says it and leaves within `PRINT_SECONDS`."""
 REFUSALS_MAX: Final = 32
 """Connections inside that ended before anybody had signed in there, one after the other."""
 
@@ -51,17 +56,23 @@ class Jump:
     ) -> None:
         self._parts = parts
         self._outer = outer
-        self._user_id = granted.user_id
+        self.id: Final = granted.jump_id
+        self.user_id: Final = granted.user_id
         self._source = source
         self._make_inside = make_inside
         self._inside: set[CarriedConnection] = set()
         self._opening = 0
         self._is_blocked = False
-        self._is_gone = False
+        self._is_gone = self._is_ending = False
         self._refusals = 0
         wait_seconds = min(max(0.0, granted.remaining_seconds), DEADLINE_SECONDS_MAX)
         self._deadline = parts.clock.elapsed_seconds() + wait_seconds
-        parts.sessions.add_outer(self)
+        parts.sessions.jumps.add(self)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it ends, or has ended."""
+        return self._is_gone or self._is_ending
 
     def channel_requested(self, kind: bytes, data: bytes) -> Refusal | Callable[[], Awaitable[ChannelEnd]]:
         """A verdict on a new channel."""
@@ -69,6 +80,8 @@ class Jump:
         face = face_wanted(data, suffix) if kind == DIRECT_TCPIP else None
         if face is None:
             return Refusal(lines.JUMP_ONLY.format(suffix=suffix), OPEN_PROHIBITED)
+        if self.is_over:
+            return Refusal(lines.OVER, OPEN_PROHIBITED)
         if len(self._inside) + self._opening >= INSIDE_MAX:
             return Refusal(lines.JUMPS_MAX, OPEN_PROHIBITED)
         if not self._parts.sessions.may_open():
@@ -79,7 +92,7 @@ class Jump:
     def gone(self) -> None:
         """The connection has ended; asyncssh ends its channels, and they what is inside."""
         self._is_gone = True
-        self._parts.sessions.remove_outer(self)
+        self._parts.sessions.jumps.remove(self)
 
     def tick(self, now: float) -> None:
         """Look at the deadline; `now` in elapsed seconds."""
@@ -87,9 +100,19 @@ class Jump:
             self.end(lines.JUMP_OVER)
 
     def end(self, line: str) -> None:
-        """It is over, and what is inside with it."""
-        self._parts.sessions.remove_outer(self)
-        self._outer.farewell(DISCONNECT_BY_APPLICATION, line)
+        """It is over, and what is inside with it; the first call counts.
+
+        Nothing new opens from now on. A session inside that ends now as well has first to say why, through here.
+        """
+        if self._is_ending:
+            return
+        self._is_ending = True
+        self._parts.sessions.jumps.remove(self)
+        farewell = functools.partial(self._outer.farewell, DISCONNECT_BY_APPLICATION, lines.said(line))
+        if self._inside:
+            asyncio.get_running_loop().call_later(AFTER_INSIDE_SECONDS, farewell)
+        else:
+            farewell()
 
     def blocked(self, *, blocked: bool) -> None:
         """The user's side takes no more for now, or takes more again."""
@@ -102,12 +125,12 @@ class Jump:
 
     async def _open(self, face: str) -> ChannelEnd:
         try:
-            make = await self._make_inside(face, self._user_id, self._source)
+            make = await self._make_inside(face, self.user_id, self._source)
         except DoorwardError as error:
             raise ChannelOpenError(OPEN_CONNECT_FAILED, error.message) from error
         finally:
             self._opening -= 1
-        if self._is_gone:
+        if self.is_over:
             raise ChannelOpenError(OPEN_CONNECT_FAILED, lines.OVER)
         # Proven or not, the outer connection's place at the door covers what is inside.
         carried = CarriedConnection(make(_has_place, lambda: self._left(carried)))

@@ -4,7 +4,7 @@ Triggers made from `MOVES` (see `triggers`) keep a session's state to the moves 
 """
 
 from sqlalchemy import BigInteger as Big
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, LargeBinary, String, Table, Text
 
 from doorward.stores.sql.tables import ID, metadata
 from doorward.stores.sql.types import JsonText, Moment
@@ -54,7 +54,18 @@ jumps = Table(
     metadata,
     Column("proof_digest", LargeBinary, primary_key=True),
     Column("expires", Moment, nullable=False, index=True),
+    Column("gateway_id", ID, nullable=False),
+    Column("user_id", ID, nullable=False),
+    Column("sign_in_id", ID, nullable=False),
+    Column("opened", Moment, nullable=False),
+    Column("is_live", Boolean, nullable=False),
+    Column("cut_epoch", Big),
+    Column("cut_message", Text, nullable=False),
 )
+_IS_LIVE = jumps.c.is_live
+Index("jumps_live", jumps.c.gateway_id, sqlite_where=_IS_LIVE, postgresql_where=_IS_LIVE)
+_IS_CUT = jumps.c.cut_epoch.is_not(None)
+Index("jumps_cut", jumps.c.gateway_id, jumps.c.cut_epoch, sqlite_where=_IS_CUT, postgresql_where=_IS_CUT)
 
 session_cuts = Table(
     "session_cuts",
