@@ -59,7 +59,7 @@ async def test_person_is_found_by_their_id_whatever_others_are_called(
     shadow = {**view.user_names, bob: view.user_names["olga"]}
     shadowed = replace(view, user_names=shadow)
     assert (await lab.read(lambda tx: Search({"user": bob}).query(shadowed, tx))).user_id == bob
-    assert await types(lab, olga, person=bob) == OPENED
+    assert await types(lab, olga, user=bob) == OPENED
 
 
 async def test_session_is_found_by_its_id(lab: AuthorityLab, olga: LabSignIn, session: str) -> None:
@@ -124,8 +124,13 @@ async def test_any_declared_thing_is_found_by_kind_and_name(lab: AuthorityLab, o
     assert sorted(await types(lab, olga, resource="lock/one")) == ["lock.created", "resource.created"]
 
 
+def test_part_of_a_question_that_is_not_known_is_refused() -> None:
+    with pytest.raises(Invalid, match="user"):
+        Search({"login": "root"})
+
+
 async def test_searching_is_in_the_log_with_what_was_asked(lab: AuthorityLab, olga: LabSignIn) -> None:
-    await types(lab, olga, person="nobody")
+    await types(lab, olga, user="nobody")
     (noted,) = await lab.events("audit.searched")
     assert (noted.actor_id, noted.fields["query"]) == (olga.caller.user_id, {"user": "nobody"})
 

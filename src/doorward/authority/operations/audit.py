@@ -22,6 +22,7 @@ from doorward.domain.audit.events_policy import AUDIT_ERASED, AUDIT_SEARCHED, AU
 from doorward.domain.audit.log import PAGE_ENTRIES_MAX, LogEntry, LogQuery, VerifyReport
 
 PAGE_MAX: Final = 500
+SEARCHED_BY: Final = frozenset({"since", "until", "user", "resource", "session", "type", "before", "limit"})
 # An id that nothing has: a name that is unknown finds nothing, instead of everything.
 _NOBODY: Final = "a" * 26
 
@@ -30,6 +31,9 @@ class Search:
     """What a caller asked for, as text; parsed here."""
 
     def __init__(self, wanted: dict[str, str]) -> None:
+        if not wanted.keys() <= SEARCHED_BY:
+            # A part of the question that is dropped would widen the answer.
+            raise Invalid(f"searching the log: it is searched by {', '.join(sorted(SEARCHED_BY))}")
         self.wanted = {name: value for name, value in wanted.items() if value}
 
     def query(self, view: PolicyView, tx: Transaction) -> LogQuery:
