@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.support.policy import EVERYTHING, NOW, allowed, allows, ask, denied, node, person, role, wide
 
-from doorward.domain.access.decide import decide, logins_on
+from doorward.domain.access.decide import decide
 from doorward.domain.access.levels import SecondFactor
+from doorward.domain.access.listing import logins_on
 from doorward.domain.access.question import Context, Target, Wanted
 from doorward.domain.access.verdict import STANDING, Allow, Outcome, Reason
 from doorward.domain.recording.levels import RecordingLevel

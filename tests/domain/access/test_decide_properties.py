@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from tests.support import policy
 from tests.support.policy import LOGINS, NOW, ask, node, person
 
-from doorward.domain.access.decide import decide, logins_on
+from doorward.domain.access.decide import decide
+from doorward.domain.access.listing import logins_on
 from doorward.domain.access.locks import Lock
 from doorward.domain.access.obligations import FIELDS
 from doorward.domain.access.prepared import Prepared, prepare

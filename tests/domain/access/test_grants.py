@@ -17,8 +17,8 @@ from tests.support.policy import (
     wide,
 )
 
-from doorward.domain.access.decide import logins_on
 from doorward.domain.access.known import may_know
+from doorward.domain.access.listing import logins_on
 from doorward.domain.access.locks import Lock
 from doorward.domain.access.question import Context
 from doorward.domain.access.verdict import STANDING, Reason

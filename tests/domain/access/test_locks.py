@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from tests.support.policy import NOW, allows, ask, denied, node, person, wide
 
-from doorward.domain.access.decide import decide, logins_on
+from doorward.domain.access.decide import decide
+from doorward.domain.access.listing import logins_on
 from doorward.domain.access.locks import LOCK_FIELDS, Lock, facts_of
 from doorward.domain.access.prepared import prepare
 from doorward.domain.access.question import Context, Subject, Wanted

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.policy import NOW, node, role
 
 from doorward.domain.access.built_in import BUILT_IN_ROLES
-from doorward.domain.access.decide import logins_on
+from doorward.domain.access.listing import logins_on
 from doorward.domain.access.prepared import prepare
 from doorward.domain.access.question import Subject
 from doorward.domain.access.rights import KIND_RESOURCES, RESOURCES, VERBS, Right, may_call, rights_not_held, rights_of

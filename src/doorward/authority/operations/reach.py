@@ -13,10 +13,11 @@ from doorward.authority.rights import has_right, require
 from doorward.authority.services import Services
 from doorward.base.errors import Missing
 from doorward.base.ids import NodeId, SignInId, UserId
-from doorward.domain.access.decide import decide, logins_on
+from doorward.domain.access.decide import decide
 from doorward.domain.access.explain import explain
 from doorward.domain.access.gateway_scope import in_scope
 from doorward.domain.access.known import may_know
+from doorward.domain.access.listing import Listing
 from doorward.domain.access.prepared import Prepared
 from doorward.domain.access.question import Context, Target, Wanted
 from doorward.domain.access.readiness import Unmet, unmet
@@ -39,11 +40,12 @@ def reachable_nodes(services: Services, tx: Transaction, caller: UserCaller) -> 
     view = services.policy.view(tx)
     prepared = view.prepared(caller.user_id, caller.sign_in_id)
     verified = tx.node_hosts.verified()
+    listing = Listing(prepared, view.locks, tx.now)
     found: list[ReachableNode] = []
     for name in sorted(view.node_names):
         target = view.targets[view.node_names[name]]
-        logins = logins_on(prepared, target, view.locks, tx.now)
-        if logins or may_know(prepared, target, tx.now):
+        logins, known = listing.of(target)
+        if logins or known:
             found.append(ReachableNode(name, dict(target.labels), list(logins), target.id in verified))
     return found
 

@@ -6,7 +6,7 @@ in a second run that is made when the standing roles do not suffice, so that a g
 Whatever can not be evaluated denies. Nothing here raises, reads a clock or looks anything up.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -17,7 +17,7 @@ from doorward.domain.access.locks import Lock, facts_of, locks_hit
 from doorward.domain.access.obligations import Obligations
 from doorward.domain.access.options import merge_options
 from doorward.domain.access.prepared import KindPolicy, Prepared
-from doorward.domain.access.question import Context, Grant, Target, Wanted
+from doorward.domain.access.question import Context, Target, Wanted
 from doorward.domain.access.resource_kinds import RESOURCE_KINDS
 from doorward.domain.access.verdict import STANDING, Allow, Decision, Deny, Outcome, Reason, Step
 
@@ -73,62 +73,6 @@ def decide(  # noqa: PLR0917  (each argument is one input of the rule, in the or
     if context.basis == STANDING or not prepared.grants:
         return Deny(run.reasons or (Reason.NO_SUCH_BASIS,), run.trace)
     return _with_grants(_Question(prepared, target, wanted, locks, context, now), run)
-
-
-def logins_on(prepared: Prepared, target: Target, locks: Sequence[Lock], now: datetime) -> tuple[str, ...]:
-    """The logins that `decide` allows on a node (or a desktop), sorted; obligations may still have to be met."""
-    dimension = _LOGIN_OF.get(target.kind)
-    if dimension is None:
-        return ()
-    policy = prepared.standing(target.kind)
-    logins = _standing_logins(policy, target.labels, dimension)
-    if prepared.grants:
-        logins |= _granted_names(prepared.grants, target, dimension, now)
-    if not logins:
-        return ()
-    if not locks and not prepared.grants:
-        return tuple(sorted(logins))
-    asked = (
-        (login, Wanted(login=login) if dimension == "login" else Wanted(windows_login=login))
-        for login in sorted(logins)
-    )
-    return tuple(
-        login for login, wanted in asked if isinstance(decide(prepared, target, wanted, locks, NO_CONTEXT, now), Allow)
-    )
-
-
-_LOGIN_OF: Final = {"node": "login", "windows_desktop": "windows_login"}
-
-
-def _standing_logins(policy: KindPolicy, labels: Labels, dimension: str) -> set[str]:
-    """Equal to deciding each login of each role, by looking at each role once."""
-    refused = []
-    for denying in policy.denying:
-        if denying.labels is not None and denying.labels.check(labels) is not None:
-            return set()
-        if dimension in denying.matchers:
-            refused.append(denying.matchers[dimension])
-    logins: set[str] = set()
-    for role in policy.allowing:
-        outcome = role.labels.check(labels).outcome
-        if outcome is Outcome.BROKEN:
-            return set()
-        if outcome is Outcome.MATCHED and dimension in role.matchers:
-            logins |= role.matchers[dimension].names
-    for matcher in refused:
-        logins = {login for login in logins if matcher.check(login).outcome is Outcome.MISSED}
-    return logins
-
-
-def _granted_names(grants: Iterable[Grant], target: Target, dimension: str, now: datetime) -> set[str]:
-    return {
-        value
-        for grant in grants
-        if grant.covers_resource(target, now)
-        for account in grant.accounts
-        for name, value in account.named
-        if name == dimension
-    }
 
 
 def _malformed(target: Target, wanted: Wanted) -> Step | None:

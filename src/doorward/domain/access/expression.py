@@ -113,11 +113,12 @@ TRUTHS: Final = (Equal, Contains, RegexpMatch, Not, Both, Either)
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A checked expression, its source, and the traits that it reads."""
+    """A checked expression, its source, and the traits and labels that it reads; no `labels` when it may be any."""
 
     text: str
     root: Node
     traits: frozenset[str]
+    labels: frozenset[str] | None
 
 
 def parse_expression(text: str) -> Expression:
@@ -126,7 +127,7 @@ def parse_expression(text: str) -> Expression:
         raise Invalid(f"reading an expression: {EXPRESSION_BYTES_MAX} bytes are the most")
     reader = _Reader(tokens_of(text))
     root = reader.whole()
-    return Expression(text, root, frozenset(reader.traits))
+    return Expression(text, root, frozenset(reader.traits), None if reader.any_label else frozenset(reader.labels))
 
 
 class _Reader:
@@ -137,6 +138,8 @@ class _Reader:
         self._at = 0
         self._depth = 0
         self.traits: set[str] = set()
+        self.labels: set[str] = set()
+        self.any_label = False
 
     def whole(self) -> Node:
         root = self._truth(self._either())
@@ -193,6 +196,7 @@ class _Reader:
             key = self._key("the key of a label is expected")
             if key.startswith(REPORTED):
                 raise self._wrong("what nodes say of themselves selects nothing: another label is expected")
+            self.labels.add(key)
             return LabelOf(key)
         if name in {"user", "email", "strings", "regexp"}:
             self._expect(".")
@@ -218,6 +222,7 @@ class _Reader:
             raise self._wrong(f"{name} takes {_FUNCTIONS[name]} arguments")
         if name == "labels_matching":
             text = self._literal(arguments[0])
+            self.any_label = True
             return LabelsMatching(compile_pattern(text, deny=False), text)
         first = self._values(arguments[0])
         if name == "contains":

@@ -3,7 +3,7 @@
 Nothing here depends on a resource or on the time. Each kind of resource is compiled when it is first asked about.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from doorward.domain.access.labels import AllowLabels, DenyLabels
@@ -49,7 +49,7 @@ class DenyingRole:
 class KindPolicy:
     """Some roles, compiled for one kind of resource."""
 
-    __slots__ = ("_kind", "_merged", "allowing", "denying")
+    __slots__ = ("_kind", "_merged", "allowing", "denying", "label_keys")
 
     def __init__(self, roles: tuple[Role, ...], kind: ResourceKind, traits: Traits):
         self._kind = kind.name
@@ -57,6 +57,7 @@ class KindPolicy:
         self.allowing = tuple(AllowingRole(role, kind, traits) for role in roles if kind.name in role.allow.labels)
         denying = (DenyingRole(role, kind, traits) for role in roles)
         self.denying = tuple(role for role in denying if role.labels is not None or role.matchers)
+        self.label_keys = _label_keys(roles, kind)
 
     def obligations(self, matched: tuple[int, ...]) -> Obligations:
         """The obligations of the allowing roles at these places, merged."""
@@ -99,6 +100,20 @@ class Prepared:
 def prepare(subject: Subject, grants: tuple[Grant, ...] = ()) -> Prepared:
     """Bind the roles of `subject`, and of its grants, to its traits."""
     return Prepared(subject, grants)
+
+
+def _label_keys(roles: Iterable[Role], kind: ResourceKind) -> tuple[str, ...] | None:
+    """The labels that these roles look at, sorted: resources that agree on them are all the same to them.
+
+    None when a role looks at labels that it does not name.
+    """
+    found: set[str] = set()
+    for rule in (side.labels.get(kind.name) for role in roles for side in (role.allow, role.deny)):
+        keys = frozenset() if rule is None else rule.label_keys
+        if keys is None:
+            return None
+        found |= keys
+    return tuple(sorted(found))
 
 
 def _matchers(

@@ -27,6 +27,14 @@ class LabelRule:
     selector: Mapping[str, tuple[Entry, ...]] | None = None
     expression: Expression | None = None
 
+    @property
+    def label_keys(self) -> frozenset[str] | None:
+        """The labels that it looks at; None when it may be any."""
+        said = frozenset(self.selector or ())
+        if self.expression is None:
+            return said
+        return None if self.expression.labels is None else said | self.expression.labels
+
 
 @dataclass(frozen=True, slots=True)
 class ApiRule:

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from doorward.domain.access.built_in import BUILT_IN_ROLES
-from doorward.domain.access.decide import decide, logins_on
+from doorward.domain.access.decide import decide
 from doorward.domain.access.explain import step_line
 from doorward.domain.access.expression import parse_expression
 from doorward.domain.access.kube_resources import kube_object_allowed
+from doorward.domain.access.listing import logins_on
 from doorward.domain.access.prepared import Prepared, prepare
 from doorward.domain.access.question import Context, Subject, Target, Wanted
 from doorward.domain.access.readiness import unmet
