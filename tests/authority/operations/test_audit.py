@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.support.authority_lab import OPS, AuthorityLab, LabSignIn
 from tests.support.proofs import open_as
 
+from doorward.authority.operations.admission import SessionRefused
 from doorward.authority.operations.audit import PAGE_MAX, Search, search_audit, verify_audit
 from doorward.authority.operations.authorities import authorities
 from doorward.authority.rights import NoRight
@@ -173,3 +174,14 @@ async def test_authorities_show_public_halves_only(lab: AuthorityLab) -> None:
     assert shown.pin == lab.services.keys.pin
     assert len(shown.items) >= 8
     assert all("PRIVATE" not in one.public for one in shown.items)
+
+
+async def test_refusal_names_the_user_and_a_lock_its_epoch(lab: AuthorityLab, olga: LabSignIn) -> None:
+    ada = await lab.signed_in("ada", "admin")
+    with pytest.raises(SessionRefused):
+        await open_as(lab, ada, "root@nowhere")
+    (refused,) = await lab.events("session.refused")
+    assert refused.fields["user_name"] == "ada"
+    await lab.apply(ada, "kind: lock\nversion: v1\nmetadata: {name: one}\nspec: {target: {user: nobody}}\n")
+    (locked,) = await lab.events("lock.created")
+    assert locked.fields["epoch"] == await lab.read(lambda tx: tx.revocation.current())

@@ -65,6 +65,9 @@ def refuse(tx: Transaction, caller: GatewayCaller, claim: Claim, reason: str, di
         "login_asked": claim.login,
         "source": claim.source,
     }
+    user = tx.resources.by_id("user", claim.identity.user_id)
+    if user is not None:  # who was removed meanwhile has no name any more
+        fields["user_name"] = user.name
     subjects = Subjects(user=claim.identity.user_id, sign_in=claim.identity.sign_in_id, gateway=caller.gateway_id)
     actor = Actor.gateway(caller.gateway_id)
     note(tx, SESSION_REFUSED, actor, fields, subjects)

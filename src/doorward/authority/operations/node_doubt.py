@@ -45,7 +45,7 @@ def lock_doubted(services: Services, ending: Ending, node: StoredResource, known
     lock = Lock(lock_name(node.id), (("node", node.id),), message)
     if not _put(services, tx, lock, actor):
         return
-    locked = {"name": lock.name, "target": dict(lock.target), "message": message}
+    locked = {"name": lock.name, "target": dict(lock.target), "message": message, "epoch": ending.epoch}
     note(tx, LOCK_CREATED, actor, locked, subjects)
     redecide(ending, services.policy.fresh(tx), actor)
 

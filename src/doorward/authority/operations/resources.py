@@ -130,7 +130,7 @@ def store_documents(
         verb = "create" if tx.resources.get(one.kind, one.name) is None else "update"
         require_in(before, caller, one.kind, verb)
     _check_revisions(tx, documents, overwrite=overwrite)
-    changes = [_store(services, tx, caller, one, before) for one in documents]
+    changes = [_store(services, ending, caller, one, before) for one in documents]
     after = services.policy.fresh(tx)
     check_change(before, after, caller, documents)
     check_administrator_left(after, tx.now, documents)
@@ -203,7 +203,8 @@ def _cut_moved(ending: Ending, before: PolicyView, after: PolicyView, actor: Act
             cut_node(ending, NodeId(node_id), "the node has another address now", actor)
 
 
-def _store(services: Services, tx: Transaction, caller: UserCaller, one: Declared, before: PolicyView) -> Change:
+def _store(services: Services, ending: Ending, caller: UserCaller, one: Declared, before: PolicyView) -> Change:
+    tx = ending.tx
     body = dump(one.value)
     digest = hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
     earlier = tx.resources.get(one.kind, one.name)
@@ -216,7 +217,7 @@ def _store(services: Services, tx: Transaction, caller: UserCaller, one: Declare
             tx.persons.add(PersonId(new_id(services.entropy)), UserId(stored.id))
         _note(tx, actor, RESOURCE_CREATED, stored, digest)
         if one.kind == "lock":
-            _note_lock(tx, actor, stored, one, before)
+            _note_lock(ending, actor, stored, one, before)
         return Change(one.kind, one.name, stored.id, 1, "created")
     if dict(earlier.body) == body:
         return Change(one.kind, one.name, earlier.id, earlier.revision, "unchanged")
@@ -250,12 +251,14 @@ def _lock_subjects(view: PolicyView, stored: StoredResource, target: Mapping[str
     return Subjects(resource=stored.id, user=user_id, node=node_id)
 
 
-def _note_lock(tx: Transaction, actor: Actor, stored: StoredResource, one: Declared, view: PolicyView) -> None:
+def _note_lock(ending: Ending, actor: Actor, stored: StoredResource, one: Declared, view: PolicyView) -> None:
+    """What was open at an older epoch and is named was cut; what opened later saw the lock."""
     lock = one.value
     fields: dict[str, Any] = {"name": stored.name, "target": dict(lock.target), "message": lock.message}
+    fields["epoch"] = ending.epoch
     if lock.expires is not None:
         fields["expires_micros"] = to_micros(lock.expires)
-    note(tx, LOCK_CREATED, actor, fields, _lock_subjects(view, stored, fields["target"]))
+    note(ending.tx, LOCK_CREATED, actor, fields, _lock_subjects(view, stored, fields["target"]))
 
 
 def revision_of(text: str) -> int | None:

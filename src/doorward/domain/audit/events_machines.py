@@ -1,7 +1,8 @@
 """Events about nodes, gateways, one-time tokens and certificates (DW3xxx and DW4xxx).
 
 A face, the host certificate that a gateway shows for one name, is minted for unknown names exactly as for known ones,
-by whoever connects; so faces are counted, one event per gateway and minute, and the signer's rates bound the rest.
+by whoever connects: no event tells of one, or anybody could fill the log; the signer's rates bound how many there are.
+A session's certificate has no event of its own either: `session.opened` tells of it, in the same transaction.
 """
 
 from typing import Final
@@ -119,9 +120,9 @@ CERTIFICATE_SIGNED: Final = event_type(
     "certificate.signed",
     "the signer signed a certificate",
     public("kind", "serial", required=True),
-    public("key_id", "key_fingerprint", "ca_fingerprint"),
+    public("key_fingerprint"),
     sensitive("principals", shape=Shape.LIST),  # they hold accounts, which are called like people
-    public("since_micros", "until_micros", shape=Shape.INTEGER),
+    public("until_micros", shape=Shape.INTEGER),
 )
 AUTHORITY_KEY_ROTATED: Final = event_type(
     "DW4101", "authority_key.rotated", "a certificate authority's key moved on", public("kind", "step", "fingerprint")

@@ -48,14 +48,14 @@ USER_RESET: Final = event_type(
     "user.reset",
     "a user's factors were removed and a new code was made",
     public("sign_ins_ended", "factors_removed", shape=Shape.INTEGER),
-    sensitive("user_name", "reason"),
+    sensitive("user_name"),
 )
 USER_DISABLED: Final = event_type(
     "DW1104",
     "user.disabled",
     "a user was disabled",
     public("sign_ins_ended", shape=Shape.INTEGER),
-    sensitive("user_name", "reason"),
+    sensitive("user_name"),
 )
 USER_ENABLED: Final = event_type("DW1105", "user.enabled", "a disabled user was let in again", sensitive("user_name"))
 USER_LOCKED_OUT: Final = event_type(

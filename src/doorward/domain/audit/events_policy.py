@@ -1,7 +1,8 @@
 """Events about declared resources, locks, and the log itself (DW2xxx and DW7xxx).
 
-A resource's body may hold anything that an administrator wrote, so the log keeps its digest, and what it widened in the
-words of the policy diff. Searching the log shows personal data, so it leaves a trace like any other viewing.
+A resource's body may hold anything that an administrator wrote, so the log keeps its digest. What a change cut is told
+by `policy.redecided` and by each session that was cut. Searching the log shows personal data, so it leaves a trace like
+any other viewing.
 """
 
 from typing import Final
@@ -22,7 +23,6 @@ RESOURCE_CREATED: Final = event_type(
     "something was declared",
     _RESOURCE,
     sensitive("body_sha256"),
-    sensitive("widened", shape=Shape.LIST),
 )
 RESOURCE_UPDATED: Final = event_type(
     "DW2002",
@@ -30,7 +30,6 @@ RESOURCE_UPDATED: Final = event_type(
     "a declared thing was changed",
     _RESOURCE,
     sensitive("body_sha256"),
-    sensitive("widened", shape=Shape.LIST),
 )
 RESOURCE_DELETED: Final = event_type(
     "DW2003", "resource.deleted", "a declared thing was removed; its id is never given again", _RESOURCE
@@ -41,7 +40,7 @@ LOCK_CREATED: Final = event_type(
     "a lock denies what it names, and cuts it",
     sensitive("name"),
     sensitive("target", shape=Shape.OBJECT),
-    public("epoch", "sessions_cut", "expires_micros", shape=Shape.INTEGER),
+    public("epoch", "expires_micros", shape=Shape.INTEGER),
     sensitive("message"),
 )
 LOCK_DELETED: Final = event_type(

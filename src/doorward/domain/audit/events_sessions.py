@@ -46,7 +46,7 @@ SESSION_STARTED: Final = event_type(
     "DW5004",
     "session.started",
     "the connection to the node stands",
-    public("node_key", "cipher", "kex", "address"),
+    public("node_key"),
     from_gateway=True,
 )
 SESSION_CUT_ORDERED: Final = event_type(
@@ -63,7 +63,6 @@ SESSION_ENDED: Final = event_type(
     "a session is over",
     public("reason", required=True),
     public("level_achieved", "how"),
-    public("streams", shape=Shape.INTEGER),
     _BYTES,
     from_gateway=True,
 )
@@ -164,18 +163,17 @@ RECORDING_SEALED: Final = event_type(
     "recording.sealed",
     "a recording is complete and its manifest is signed",
     public("sha256", required=True),
-    public("size_bytes", "frames", shape=Shape.INTEGER),
+    public("size_bytes", shape=Shape.INTEGER),
     public("level_achieved"),
 )
 RECORDING_VIEWED: Final = event_type(
-    "DW6004", "recording.viewed", "someone replayed a recording", sensitive("user_name", "source", "reason")
+    "DW6004", "recording.viewed", "someone replayed a recording", sensitive("user_name", "source")
 )
 RECORDING_EXPORTED: Final = event_type(
     "DW6005",
     "recording.exported",
     "someone took a copy of a recording",
-    public("format"),
-    sensitive("user_name", "source", "reason"),
+    sensitive("user_name", "source"),
 )
 
 SESSION_EVENTS: Final[tuple[EventType, ...]] = (
