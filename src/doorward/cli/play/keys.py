@@ -29,8 +29,17 @@ _KEYS: Final = {
     b"\x03": Key.QUIT,
     b"\x04": Key.QUIT,
 }
-_TOKEN: Final = re.compile(rb"\x1b\[[0-9;?]*[@-~]|\x1bO[@-~]|\x1b[^\[O]|[^\x1b]", re.DOTALL)
-_PENDING_BYTES_MAX: Final = 32  # a longer unfinished sequence is no key
+PARAMETERS_MAX: Final = 29
+"""Bytes between the beginning and the end of a sequence; what is longer is none, and ends there."""
+# Each alternative is told by the bytes up to its own end, or by the one that breaks it off, so that it never matters in
+# what pieces they arrive, and what waits for more is shorter than a sequence may be.
+_TOKEN: Final = re.compile(
+    rb"\x1b\[[0-9;?]{0,%(max)d}[@-~]"
+    rb"|\x1b\[[0-9;?]{0,%(max)d}(?=[^0-9;?@-~])"
+    rb"|\x1b\[[0-9;?]{%(over)d}"
+    rb"|\x1bO[@-~]|\x1bO(?=[^@-~])|\x1b[^\[O]|[^\x1b]" % {b"max": PARAMETERS_MAX, b"over": PARAMETERS_MAX + 1},
+    re.DOTALL,
+)
 
 
 class KeyReader:
@@ -48,6 +57,5 @@ class KeyReader:
             position = token.end()
             if (key := _KEYS.get(token.group())) is not None:
                 keys.append(key)
-        rest = self._pending[position:]
-        self._pending = rest if len(rest) <= _PENDING_BYTES_MAX else b""
+        self._pending = self._pending[position:]
         return keys
