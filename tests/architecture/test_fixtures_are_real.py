@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import pwd
+import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.support.accounts import HOMES, account
+from tests.support.accounts import HOMES, Account, account, empty_home
 from tests.support.openssh import SSHD, SshClient, Sshd, SshdSettings, run_ssh
 from tests.support.ports import LOOPBACK, ServerDidNotStartError, answers, free_port
 from tests.support.postgres import Postgres
@@ -112,16 +115,38 @@ def test_sshd_with_a_broken_configuration_says_so() -> None:
 
 
 def test_test_accounts_have_an_empty_home_and_no_borrowed_names() -> None:
+    mine = account("dwt-emptied")  # no other test's
+    assert pwd.getpwnam(mine.login).pw_uid == mine.uid
     if os.geteuid() == 0:
-        assert account(LOGIN).home == HOMES / LOGIN
+        assert mine.home == HOMES / "dwt-emptied"
+        assert (mine.home.stat().st_uid, stat.S_IMODE(mine.home.stat().st_mode)) == (mine.uid, 0o700)
+        (mine.home / "left").mkdir()
+        (mine.home / "left" / "behind").touch()
+        (mine.home / "link").symlink_to("/etc")
+        empty_home(mine)
+        assert list(mine.home.iterdir()) == []
+        assert Path("/etc/passwd").exists()
         with pytest.raises(RuntimeError, match="belongs to this machine"):
             account("daemon")
     else:
-        assert account("daemon").uid == os.geteuid()
+        assert mine == account("daemon")
+        assert mine.uid == os.geteuid()
+
+
+def test_homes_that_are_not_ours_are_left_alone(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.touch()
+    empty_home(Account("somebody", tmp_path, os.geteuid()))
+    assert kept.exists()
 
 
 def test_free_port_is_free() -> None:
-    assert not answers(free_port())
+    port = free_port()
+    assert not answers(port)
+    with socket.create_server((LOOPBACK, port)):  # to be had, and then what `answers` says depends on it
+        assert answers(port)
+        assert not answers(port, first_bytes=b"SSH-")
+    assert not answers(port)
 
 
 def test_postgres_answers_queries_in_a_database_of_its_own() -> None:
