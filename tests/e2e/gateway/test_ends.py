@@ -72,6 +72,8 @@ async def test_a_cut_stops_a_flood_within_a_second(lab: Lab) -> None:
     await finish(process)
     assert time.monotonic() - at < 1.5
     await ended(lab, "locked")
+    (report,) = lab.control_plane.ended[lab.only_session()]
+    assert report.bytes_out > 1_000_000  # what the stream that was cut had carried counts like that of one that closed
 
 
 async def test_a_cut_for_a_session_that_is_not_known_yet_is_remembered(lab: Lab) -> None:

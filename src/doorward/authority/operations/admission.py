@@ -155,7 +155,7 @@ def _opening(tx: Transaction, asked: Asked, found: Allowed) -> Admitted | Refuse
         obligations=obligations.dump(),
         epoch=asked.epoch,
         opened=tx.now,
-        deadline=min(decision.until, found.sign_in.expires, tx.now + obligations.max_session_ttl),
+        deadline=decision.until,  # by then its time, its sign-in or its grant is over: `decide` has looked at all
         level_asked=obligations.recording.text,
         facts=_facts(asked, found, factor),
     )
