@@ -160,6 +160,33 @@ def test_numbers_of_promises_are_found_where_they_are_cited() -> None:
     assert tidy_tree.cited_invariants("keeps I-4.2 and (I-99), not XI-5") == {"I-4.2", "I-99"}
 
 
+def test_every_decision_cited_is_there() -> None:
+    known = {path.name[:4] for path in DECISIONS.glob("[0-9]*.md")}
+    cited = [
+        (path, number)
+        for path, text in text_files()
+        if path.endswith((".md", ".py")) and not path.startswith("tests/architecture/")
+        for number in tidy_tree.cited_decisions(text)
+        if number.startswith("00")  # years and ports are not records
+    ]
+    assert [one for one in cited if one[1] not in known] == []
+    assert len({number for _, number in cited}) > 10
+
+
+def test_a_decision_that_is_overruled_names_its_successor() -> None:
+    texts = {path.name[:4]: path.read_text() for path in DECISIONS.glob("[0-9]*.md")}
+    overruled = [(older, newer) for newer, text in texts.items() for older in tidy_tree.overruled_decisions(text)]
+    silent = [pair for pair in overruled if not re.search(rf"^Status: .*\b{pair[1]}\b", texts[pair[0]], re.M)]
+    assert silent == []
+    assert ("0031", "0045") in overruled
+
+
+def test_numbers_of_decisions_are_found_where_they_are_cited() -> None:
+    text = "see ADR 0024, [0042](decisions/0042-x.md), decision 0007; not 0099 of them, nor mode 0600"
+    assert tidy_tree.cited_decisions(text) == {"0024", "0042", "0007"}
+    assert tidy_tree.overruled_decisions("(supersedes [0031](0031-x.md))\nAmends 0040: who") == {"0031", "0040"}
+
+
 def test_code_speaks_of_documents_that_are_there() -> None:
     names = [path.rsplit("/", 1)[-1] for path, _ in text_files() if path.endswith(".md")]
     findings = [found for path, text in python_files("src") for found in tidy_tree.dead_documents(path, text, names)]

@@ -145,6 +145,16 @@ def cited_invariants(text: str) -> set[str]:
     return set(re.findall(r"\bI-\d{1,2}(?:\.\d{1,2})?\b", text))
 
 
+def cited_decisions(text: str) -> set[str]:
+    """The numbers of decision records in a file's text: after the word, in a link, or as the name of a file."""
+    return set(re.findall(r"(?:\bADR |\b[Dd]ecision |\bdecisions/|\[|\()(\d{4})(?=[-\s.,;:)\]]|$)", text))
+
+
+def overruled_decisions(text: str) -> set[str]:
+    """The numbers of the records that a record says it supersedes or amends."""
+    return set(re.findall(r"(?:[Ss]upersedes|[Aa]mends)[^\n\d]*(\d{4})", text))
+
+
 def _folder(path: str) -> str:
     return path.rsplit("/", 1)[0] if "/" in path else ""
 
