@@ -165,7 +165,7 @@ class Sessions:
         self._look()
         for session_id in lease.unknown:
             if session := self._live.get(session_id):
-                session.end(EndReason.GATEWAY_LOST, "doorward: the authority holds this session ended")
+                session.end(EndReason.GATEWAY_LOST, "doorward: the authority says that this session has ended")
         self.jumps.end(lease.unknown_jumps, "the authority holds this connection ended; connect again")
 
     def tick(self) -> None:

@@ -20,5 +20,5 @@ def test_gateways_are_listed(alice: CommandLine, stub: StubAuthority) -> None:
 def test_a_gateway_is_disabled_and_removed_by_name(alice: CommandLine, stub: StubAuthority) -> None:
     stub.answers["POST /v1/gateways/gw-1/disable"] = (200, GATEWAY)
     stub.answers["DELETE /v1/gateways/gw-1"] = (200, GATEWAY)
-    assert alice("gateways", "disable", "gw-1").out.startswith("gateway gw-1 disabled\n2 sessions are ending")
-    assert alice("gateways", "rm", "gw-1").out.startswith("gateway gw-1 removed\n2 sessions are ending")
+    assert alice("gateways", "disable", "gw-1").out.startswith("gateway gw-1 disabled\n2 sessions are being cut")
+    assert alice("gateways", "rm", "gw-1").out.startswith("gateway gw-1 removed\n2 sessions are being cut")

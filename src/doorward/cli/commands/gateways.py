@@ -45,4 +45,5 @@ def remove(name: str) -> None:
 def _say(what: str, gateway: GatewayView) -> None:
     shown.line(f"gateway {gateway.name} {what}")
     if gateway.sessions:
-        shown.line(f"{gateway.sessions} sessions are ending; without a word of it they are held over after its lease")
+        shown.line(f"{gateway.sessions} sessions are being cut")
+        shown.line("what the gateway does not confirm counts as over when its lease has run out")

@@ -28,9 +28,9 @@ def lock() -> None:
 @click.option("--role", metavar="NAME", help="Everybody with this role.")
 @click.option("--login", metavar="LOGIN", help="This account, on every node.")
 @click.option("--node", metavar="NAME", help="This node.")
-@click.option("--session", metavar="SESSION", help="This session.")
+@click.option("--session", metavar="SESSION", help="This session, by its id; see dw sessions ls.")
 @click.option("--message", default="", help="What the people concerned are told.")
-@click.option("--expires", metavar="DURATION", help="Until then, such as 2h; without it, until it is removed.")
+@click.option("--expires", metavar="DURATION", help="For how long, such as 2h; without it, until the lock is removed.")
 @click.option("--name", metavar="NAME", help="The lock's own name; made up when not given.")
 def add(message: str, expires: str | None, name: str | None, **named: str | None) -> None:
     """Lock what is named; naming several things locks only what is all of them."""
