@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Final, Generic, TypeVar
 
 from doorward.base.clock import Clock
-from doorward.base.errors import Unavailable
+from doorward.base.errors import Refused, Unavailable
 from doorward.base.ids import GatewayId, UserId
 
 FAILED_PROOFS_MAX: Final = 20
@@ -46,13 +46,32 @@ RATES: Final = {
     Work.OPENINGS: Rate(500, 1000),
     Work.FACES: Rate(200, 2000),  # names; a run over a thousand nodes by jump asks for as many faces
     Work.NOTES: Rate(4000, 20_000),  # events; below what one log takes in a second
-    Work.RECORDINGS: Rate(1000, 4000),  # chunks; 250 MiB a second at the smallest that is sent
+    Work.RECORDINGS: Rate(1000, 4000),  # pieces of 256 KiB or less: 250 MiB a second
 }
 USER_OPENINGS: Final = Rate(100, 500)
 """Sessions and jumps of one user at one gateway: more than any tool opens, and a fifth of what the gateway may."""
 USER_NOTES: Final = Rate(1000, 8000)
 """Events of one user's sessions at one gateway: a quarter of what the gateway may, so that one user's flood leaves the
 others their share. Beyond it the gateway holds that user's sessions back, and ends them when that does not help."""
+
+GIB: Final = 1024**3
+DAY_SECONDS: Final = 86_400
+USER_RECORDED: Final = Rate(64 * GIB / DAY_SECONDS, 64 * GIB)
+"""Bytes of recordings of one user at one gateway. What is beyond waits in that gateway's spool, where the quota of the
+person ends sessions."""
+GATEWAY_RECORDED: Final = Rate(1024 * GIB / DAY_SECONDS, 512 * GIB)
+"""The same of all its users: a gateway that was taken over does not fill the disk in an hour."""
+
+
+class RecordedTooMuch(Refused):
+    """One user's recordings, or one gateway's, have had their share of the store; not `Unavailable`, since other
+    recordings may be taken. `is_told` when the log has heard so within the last minute."""
+
+    code = "recorded_too_much"
+
+    def __init__(self, message: str, *, is_told: bool) -> None:
+        super().__init__(message)
+        self.is_told = is_told
 
 
 class GatewayTooFast(Unavailable):
@@ -132,6 +151,7 @@ class GatewayLimits:
         self._work: _Buckets[tuple[GatewayId, Work]] = _Buckets(GATEWAYS_MAX * len(Work))
         self._users: _Buckets[tuple[GatewayId, UserId]] = _Buckets(USERS_MAX)
         self._notes: _Buckets[tuple[GatewayId, UserId]] = _Buckets(USERS_MAX)
+        self._recorded: _Buckets[tuple[GatewayId, UserId | None]] = _Buckets(USERS_MAX)
         self._failures: dict[GatewayId, _Failures] = {}
 
     def check(self, gateway_id: GatewayId) -> None:
@@ -171,6 +191,19 @@ class GatewayLimits:
             bucket.tokens += count  # the user has had nothing for it
             raise
 
+    def take_recorded(self, gateway_id: GatewayId, user_id: UserId, size_bytes: int) -> None:
+        """Take so many bytes of a user's share of the store and of the gateway's, or `RecordedTooMuch`."""
+        now = self._clock.elapsed_seconds()
+        own = self._recorded.of((gateway_id, user_id), USER_RECORDED, now)
+        if not own.take(USER_RECORDED, now, size_bytes):
+            message = "storing a recording: this user's recordings have had their share of the store for today"
+            raise RecordedTooMuch(message, is_told=own.is_told(now))
+        whole = self._recorded.of((gateway_id, None), GATEWAY_RECORDED, now)
+        if not whole.take(GATEWAY_RECORDED, now, size_bytes):
+            own.tokens += size_bytes
+            message = "storing a recording: this gateway's recordings have had their share of the store for today"
+            raise RecordedTooMuch(message, is_told=whole.is_told(now))
+
     def failed(self, gateway_id: GatewayId) -> bool:
         """A proof did not hold; True for the one that shuts the gateway out, so that it is told once."""
         now = self._clock.elapsed_seconds()
@@ -185,4 +218,4 @@ class GatewayLimits:
     @property
     def keys_held(self) -> int:
         """How many counts there are."""
-        return len(self._work) + len(self._users) + len(self._notes) + len(self._failures)
+        return len(self._work) + len(self._users) + len(self._notes) + len(self._recorded) + len(self._failures)

@@ -9,6 +9,7 @@ from tests.support.proofs import open_as
 from tests.support.recordings import manifest_for
 
 from doorward.api.bodies.gateway_calls import SealRecording, SessionEnded, SessionReport
+from doorward.authority.gateway_limits import GATEWAY_RECORDED, USER_RECORDED, RecordedTooMuch
 from doorward.authority.jobs.leases import end_presumed
 from doorward.authority.operations import recordings as recordings_module
 from doorward.authority.operations.recordings import (
@@ -22,7 +23,7 @@ from doorward.authority.operations.recordings import (
 from doorward.authority.operations.session_life import report_session
 from doorward.authority.rights import NoRight
 from doorward.base.errors import Conflict, Invalid, Missing
-from doorward.base.ids import SessionId
+from doorward.base.ids import SessionId, UserId
 from doorward.domain.recording.digest import TreeDigest
 from doorward.domain.recording.manifest import KindPart
 from doorward.domain.recording.proof import NotProven, Proof, check_recording
@@ -114,6 +115,55 @@ async def test_another_gateways_session_is_as_missing_as_none(lab: AuthorityLab,
             await append_recording(lab.services, other, session_id, 0, b"x")
         with pytest.raises(Missing):
             await seal_recording(lab.services, other, session_id, sealing(lab, session_id, b"x"))
+
+
+async def test_user_whose_share_is_spent_holds_up_nobody_else(lab: AuthorityLab, session: str, bob: LabSignIn) -> None:
+    limits, gateway_id = lab.services.gateway_limits, lab.gateway.gateway_id
+    eve = (await open_as(lab, await lab.signed_in("eve", "ops"), WHERE)).session_id
+    limits.take_recorded(gateway_id, bob.caller.user_id, int(USER_RECORDED.burst) - 4)
+    assert await append(lab, session, 0, b"four") == 4
+    for _ in range(3):
+        with pytest.raises(RecordedTooMuch):
+            await append(lab, session, 4, b"more")
+        with pytest.raises(RecordedTooMuch):
+            await seal(lab, session, b"fourmore", content=b"fourmore")
+    assert await append(lab, eve, 0, b"hers") == 4
+    (told,) = await lab.events("gateway.slowed")
+    assert (told.fields["work"], told.subjects["user"]) == ("recordings", bob.caller.user_id)
+    await seal(lab, session, b"four")
+
+
+async def test_gateway_whose_share_is_spent_fills_the_store_no_further(lab: AuthorityLab, session: str) -> None:
+    for place in range(-(-int(GATEWAY_RECORDED.burst) // int(USER_RECORDED.burst))):
+        user = UserId(f"{place:026}")
+        lab.services.gateway_limits.take_recorded(lab.gateway.gateway_id, user, int(USER_RECORDED.burst))
+    with pytest.raises(RecordedTooMuch, match="gateway"):
+        await append(lab, session, 0, b"one byte more")
+    lab.advance(hours=1)
+    assert await append(lab, session, 0, b"one byte more") == 13
+
+
+async def test_nothing_is_taken_of_a_session_of_which_nothing_is_recorded(lab: AuthorityLab, bob: LabSignIn) -> None:
+    await lab.declare(OPS + "  options: {record_session: {default: none}}\n")
+    unseen = (await open_as(lab, bob, WHERE)).session_id
+    with pytest.raises(Invalid):
+        await append(lab, unseen, 0, b"made up")
+
+
+@pytest.mark.parametrize(("days", "taken"), [(29, True), (31, False)])
+async def test_pieces_are_taken_for_a_month_after_the_end(
+    lab: AuthorityLab, session: str, days: int, taken: bool
+) -> None:
+    await report_session(
+        lab.services, lab.gateway, session, SessionReport(ended=SessionEnded("closed", "output", 0, 0, {}))
+    )
+    lab.advance(days=days)
+    try:
+        assert await append(lab, session, 0, b"late") == 4
+    except Conflict:
+        assert not taken
+    else:
+        assert taken
 
 
 async def test_recording_counts_from_its_sessions_opening(lab: AuthorityLab, session: str, bob: LabSignIn) -> None:

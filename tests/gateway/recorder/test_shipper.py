@@ -16,7 +16,7 @@ from doorward.domain.recording.levels import RecordingLevel, StreamKind
 from doorward.domain.recording.manifest import Manifest
 from doorward.gateway.recorder import shipper as module
 from doorward.gateway.recorder.recorder import Recorder
-from doorward.gateway.recorder.shipper import REFUSED_SECONDS, Shipper
+from doorward.gateway.recorder.shipper import REFUSED_SECONDS, STORE_FULL, Shipper
 from doorward.gateway.recorder.spool import Spool
 
 MIB = 1024 * 1024
@@ -30,11 +30,14 @@ class FakeAuthority:
         self.sealed: dict[str, Manifest] = {}
         self.calls_until_failure = 1 << 30
         self.refused: set[str] = set()
+        self.without_room: set[str] = set()
         self.appended_bytes = 0
 
     def _step(self, session_id: str) -> None:
         if session_id in self.refused:
             raise Refused("injected")
+        if session_id in self.without_room:
+            raise StoreFull("injected")
         if self.calls_until_failure <= 0:
             raise Unavailable("injected")
         self.calls_until_failure -= 1
@@ -58,6 +61,10 @@ class FakeAuthority:
         if tree.digest() != manifest.digest_bytes:
             raise Conflict("injected")
         self.sealed[session_id] = manifest
+
+
+class StoreFull(Unavailable):
+    code = STORE_FULL
 
 
 class Bench:
@@ -199,6 +206,21 @@ async def test_one_that_is_refused_stays_and_does_not_hold_up_the_others() -> No
     bench.clock.advance(timedelta(seconds=REFUSED_SECONDS))
     await bench.shipper.ship_sealed()
     assert len(bench.authority.sealed) == 2
+
+
+@pytest.mark.parametrize("live", [True, False])
+async def test_one_for_which_there_is_no_room_does_not_hold_up_the_others(live: bool) -> None:
+    bench = Bench()
+    bench.authority.without_room.add("a" * 26)
+    for letter in "ab":
+        recorder = bench.recording(10, letter * 26)
+        if live:
+            await bench.sync()
+        else:
+            await bench.spool.seal(recorder, "closed")
+    await (bench.shipper.ship_live() if live else bench.shipper.ship_sealed())
+    assert list(bench.authority.held) == ["b" * 26]
+    assert bench.problems == [("a" * 26, STORE_FULL)]
 
 
 async def test_what_the_authority_can_not_verify_stays_in_the_spool() -> None:

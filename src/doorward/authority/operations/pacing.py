@@ -1,7 +1,9 @@
 """Slows down a gateway, or one user at it, that asks for more than its share; of many refusals one is in the log."""
 
+from typing import Final
+
 from doorward.authority.callers import GatewayCaller
-from doorward.authority.gateway_limits import GatewayTooFast, UserTooFast, Work
+from doorward.authority.gateway_limits import GatewayTooFast, RecordedTooMuch, UserTooFast, Work
 from doorward.authority.noting import note
 from doorward.authority.operations.proofs import Claim
 from doorward.authority.services import Services
@@ -9,6 +11,9 @@ from doorward.domain.audit.event import Actor, Subjects
 from doorward.domain.audit.events_machines import GATEWAY_SLOWED
 from doorward.domain.audit.events_sessions import SESSION_REFUSED
 from doorward.domain.sessions.record import SessionRecord
+
+PIECE_BYTES: Final = 256 * 1024
+"""What one piece of a recording counts as; a longer one counts as several."""
 
 
 async def pace_opening(services: Services, caller: GatewayCaller) -> None:
@@ -41,6 +46,17 @@ async def pace_notes(services: Services, caller: GatewayCaller, session: Session
         raise
 
 
+async def pace_recording(services: Services, caller: GatewayCaller, session: SessionRecord, size_bytes: int) -> None:
+    """Count a piece of a recording against its gateway's speed, and against the shares of user and gateway."""
+    await pace(services, caller, Work.RECORDINGS, max(1, -(-size_bytes // PIECE_BYTES)))
+    try:
+        services.gateway_limits.take_recorded(caller.gateway_id, session.user_id, size_bytes)
+    except RecordedTooMuch as error:
+        subjects = Subjects(user=session.user_id, session=session.id, gateway=caller.gateway_id)
+        await _told(services, caller, Work.RECORDINGS, error, subjects)
+        raise
+
+
 async def pace_user(services: Services, caller: GatewayCaller, claim: Claim) -> None:
     """Count an opening of a user, once the proof holds: nobody uses up another's share."""
     identity = claim.identity
@@ -59,7 +75,7 @@ async def _told(
     services: Services,
     caller: GatewayCaller,
     work: Work,
-    error: GatewayTooFast | UserTooFast,
+    error: GatewayTooFast | UserTooFast | RecordedTooMuch,
     subjects: Subjects | None = None,
 ) -> None:
     if not error.is_told:

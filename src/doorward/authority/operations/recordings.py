@@ -16,9 +16,8 @@ import msgspec
 from doorward.api.bodies.gateway_calls import RecordingSize, SealRecording
 from doorward.api.bodies.sessions import RecordingProof
 from doorward.authority.callers import GatewayCaller, UserCaller
-from doorward.authority.gateway_limits import Work
 from doorward.authority.noting import note
-from doorward.authority.operations.pacing import pace
+from doorward.authority.operations.pacing import pace_recording
 from doorward.authority.operations.session_life import level_of, own_session
 from doorward.authority.operations.told_events import subjects_of
 from doorward.authority.ports import RecordingRow, Transaction
@@ -36,7 +35,7 @@ from doorward.domain.sessions.states import EndReason
 CHUNK_BYTES: Final = 256 * 1024
 LIST_MAX: Final = 1000
 MANIFEST_BYTES_MAX: Final = 4 * 1024 * 1024
-SEALED_WITHIN: Final = timedelta(days=30)
+TAKEN_WITHIN: Final = timedelta(days=30)
 """After a session's end: a gateway that was off for weeks still brings what it holds; a key that leaks later seals
 nothing of sessions that are history."""
 PURPOSES: Final = {"play": RECORDING_VIEWED, "export": RECORDING_EXPORTED}
@@ -55,18 +54,27 @@ async def append_recording(
     services: Services, caller: GatewayCaller, session_id: str, offset: int, data: bytes
 ) -> RecordingSize:
     """Store bytes at `offset`; sending the same again changes nothing. Answers how many bytes are held."""
-    await pace(services, caller, Work.RECORDINGS)
 
     def check(tx: Transaction) -> tuple[SessionRecord, bool]:
         session = own_session(tx, caller, session_id)
         return session, tx.recordings.get(session.id) is not None
 
     session, is_known = await services.store.read(check)
+    _check_wanted(services, session)
+    await pace_recording(services, caller, session, len(data))
     if not is_known:
         # Its time is the session's: that of the first bytes here depends on how busy the gateway was.
         await services.store.write(lambda tx: _begin(tx, RecordingRow(session.id, session.opened)))
     size = await services.recordings.append(session.id, offset, data)
     return RecordingSize(size)
+
+
+def _check_wanted(services: Services, session: SessionRecord) -> None:
+    """Only what was asked to be recorded has a recording, and only for a time after its end."""
+    if session.level_asked == RecordingLevel.NONE.text:
+        raise Invalid("taking a recording: nothing of this session is to be recorded")
+    if session.ended is not None and session.ended + TAKEN_WITHIN < services.clock.now():
+        raise Conflict("taking a recording: its session ended too long ago")
 
 
 def _begin(tx: Transaction, row: RecordingRow) -> None:
@@ -78,8 +86,6 @@ async def seal_recording(services: Services, caller: GatewayCaller, session_id: 
     """Check size and digest against what is stored, sign, close it for good; the second time changes nothing."""
     if len(json.dumps(said.manifest)) > MANIFEST_BYTES_MAX:
         raise Invalid("sealing a recording: the manifest is too long")
-    if said.content is not None:
-        await pace(services, caller, Work.RECORDINGS)
 
     def check(tx: Transaction) -> tuple[SessionRecord, RecordingRow | None]:
         session = own_session(tx, caller, session_id)
@@ -88,12 +94,12 @@ async def seal_recording(services: Services, caller: GatewayCaller, session_id: 
     session, row = await services.store.read(check)
     if row is not None and row.sealed is not None:
         return
-    if session.ended is not None and session.ended + SEALED_WITHIN < services.clock.now():
-        raise Conflict("sealing a recording: its session ended too long ago")
+    _check_wanted(services, session)
     if row is None and said.content is None:
         raise Missing("sealing a recording: nothing was stored of it")
     manifest = _checked_manifest(services, caller, session, said)
     if said.content is not None:
+        await pace_recording(services, caller, session, len(said.content))
         await services.recordings.append(session.id, 0, said.content)
     await services.recordings.seal(session.id, said.size_bytes, said.digest)
     signed = await services.signer.sign_manifest(
@@ -132,7 +138,7 @@ def _checked_manifest(
         raise Invalid("sealing a recording: its manifest is of another recording")
     if (manifest.installation_id, manifest.gateway_id) != (services.installation_id, caller.gateway_id):
         raise Invalid("sealing a recording: its manifest names another installation or gateway")
-    if session.level_asked == RecordingLevel.NONE.text or manifest.level_asked != session.level_asked:
+    if manifest.level_asked != session.level_asked:
         raise Invalid("sealing a recording: its manifest names a level that was not asked of this session")
     if manifest.end_reason not in _END_REASONS:
         raise Invalid("sealing a recording: its manifest names no end that there is")

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from doorward.api.bodies.gateway_calls import CONTENT_BYTES_MAX
+from doorward.api.problem import code_of
 from doorward.base.clock import Clock
 from doorward.base.errors import Conflict, DoorwardError, Unavailable
 from doorward.domain.recording.manifest import Manifest
@@ -22,6 +23,8 @@ WHOLE_BYTES_MAX: Final = CONTENT_BYTES_MAX  # what goes together with its seal: 
 ROUND_SECONDS: Final = 1.0
 BACKOFF_SECONDS_MAX: Final = 30.0
 REFUSED_SECONDS: Final = 60.0  # until what the authority did not want is offered again
+STORE_FULL: Final = "recording_store_full"
+"""There is no room for this one; a shorter one, or one that needs only its seal, may still be taken."""
 
 
 class RecordingSink(Protocol):
@@ -73,9 +76,9 @@ class Shipper:
             if self._is_due(recorder.session_id):
                 try:
                     left -= await self._ship(recorder.session_id, recorder.synced_bytes, LIVE_CHUNK_BYTES, left)
-                except Unavailable:
-                    raise
                 except DoorwardError as error:
+                    if isinstance(error, Unavailable) and code_of(error) != STORE_FULL:
+                        raise
                     self._put_off(recorder.session_id, error)
 
     async def ship_sealed(self) -> None:
@@ -84,9 +87,9 @@ class Shipper:
             if self._is_due(session_id):
                 try:
                     await self._ship_whole(session_id)
-                except Unavailable:
-                    raise
                 except DoorwardError as error:
+                    if isinstance(error, Unavailable) and code_of(error) != STORE_FULL:
+                        raise
                     self._put_off(session_id, error)
 
     async def _ship_whole(self, session_id: str) -> None:
