@@ -6,11 +6,13 @@ JSON and YAML are written in ASCII, everything else escaped, so that they are ex
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import click
 import msgspec
 
+from doorward.base.moment_text import moment_text
 from doorward.base.terminal_text import for_terminal
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -79,6 +81,16 @@ def block(text: str) -> None:
         return
     for each in text.splitlines():
         click.echo(for_terminal(each.replace("\t", "    "), characters_max=BLOCK_LINE_CHARACTERS_MAX))
+
+
+def moment(text: str | None) -> str:
+    """A moment of an answer as people are shown all of them; nothing where there is none."""
+    if not text:
+        return ""
+    try:
+        return moment_text(datetime.fromisoformat(text))
+    except ValueError:
+        return text  # another authority's way of writing it is better than none
 
 
 def labels_text(labels: Mapping[str, str]) -> str:

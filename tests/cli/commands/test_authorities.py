@@ -25,7 +25,7 @@ def test_status_lists_the_keys_and_the_pin(alice: CommandLine, stub: StubAuthori
     stub.answers["GET /v1/authorities"] = (200, ANSWER)
     stub.answers["GET /v1/rotations"] = problem(403, "refused", "this needs the role admin")
     lines = alice("ca", "status").out.splitlines()
-    assert lines[1].split() == ["session-ssh", "current", "k1", "SHA256:x", "2026-01-01"]
+    assert lines[1].split() == ["session-ssh", "current", "k1", "SHA256:x", "2026-01-01T00:00:00Z"]
     assert lines[-1] == "pin: sha256:z"
 
 
@@ -35,7 +35,7 @@ def test_status_says_to_administrators_what_a_rotation_waits_for_and_what_it_lef
     stub.answers["GET /v1/authorities"] = (200, ANSWER)
     stub.answers["GET /v1/rotations"] = (200, Rotations([PREPARED, STABLE, LEFT]))
     assert alice("ca", "status").out.splitlines()[-5:] == [
-        "session-ssh is prepared since 2026-01-02",
+        "session-ssh is prepared since 2026-01-02T00:00:00Z",
         "next: dw ca rotate session-ssh (switch)",
         "  waits for node web-01: it lacks the new key",
         "node-host is stable",
@@ -48,7 +48,7 @@ def test_rotate_asks_for_the_step_that_is_next_and_says_what_follows(alice: Comm
     switched = msgspec.structs.replace(PREPARED, state="switched", next_step="retire", waits=[])
     stub.answers["POST /v1/rotations/session-ssh"] = (200, switched)
     assert alice("ca", "rotate", "session-ssh").out.splitlines() == [
-        "session-ssh is switched since 2026-01-02",
+        "session-ssh is switched since 2026-01-02T00:00:00Z",
         "next: dw ca rotate session-ssh (retire)",
     ]
     assert stub.seen[-1].json == {"step": "switch"}

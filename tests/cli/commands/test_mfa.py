@@ -10,7 +10,7 @@ def test_the_code_is_sent_and_the_answer_shown(alice: CommandLine, stub: StubAut
     stub.answers["POST /v1/mfa"] = (200, FactorVerified("2026-01-01T00:00:00+00:00", "192.0.2.7"))
     done = alice("mfa", "--code-stdin", stdin="123456\n")
     assert done.exit_code == 0
-    assert done.out == "second factor given at 2026-01-01T00:00:00+00:00 from 192.0.2.7\n"
+    assert done.out == "second factor given at 2026-01-01T00:00:00Z from 192.0.2.7\n"
     assert stub.seen[-1].json == {"totp_code": "123456"}
 
 

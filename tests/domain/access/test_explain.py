@@ -46,7 +46,7 @@ def test_unknown_resources_get_one_answer_whatever_the_decision() -> None:
 def test_allowed_is_explained_with_role_basis_and_obligations() -> None:
     lines = explain(ask(person(wide(options={"require_mfa": "webauthn"})), PROD), PROD, ROOT, knows=True)
     assert lines[0] == "allowed: login root on node web-01"
-    assert lines[1] == "on the basis of standing roles, until 2026-01-01T20:00:00+00:00"
+    assert lines[1] == "on the basis of standing roles, until 2026-01-01T20:00:00Z"
     assert "wide: allow.logins matches (root)" in lines
     assert "asks for a security key" in lines
     assert "not permitted: local forwarding, remote forwarding, agent forwarding" in lines

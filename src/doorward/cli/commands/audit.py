@@ -127,4 +127,4 @@ def _again(wanted: Mapping[str, str | None], before: int) -> str:
 
 def _row(entry: AuditEntry) -> tuple[str, ...]:
     fields = " ".join(f"{name}={value}" for name, value in sorted(entry.fields.items()))
-    return str(entry.number), entry.at, entry.type, entry.actor, fields
+    return str(entry.number), shown.moment(entry.at), entry.type, entry.actor, fields

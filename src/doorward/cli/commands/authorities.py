@@ -27,7 +27,7 @@ def status(output: str, as_json: bool) -> None:
         return
     shown.table(
         ("PURPOSE", "STATE", "KEY", "FINGERPRINT", "SINCE"),
-        [(each.purpose, each.state, each.key_id, each.fingerprint, each.since) for each in answer.items],
+        [(each.purpose, each.state, each.key_id, each.fingerprint, shown.moment(each.since)) for each in answer.items],
     )
     shown.line(f"pin: {answer.pin}")
     for each in standing:
@@ -61,7 +61,7 @@ def _rotations(client: UserClient) -> list[Rotation]:
 
 
 def _show(each: Rotation) -> None:
-    shown.line(f"{each.purpose} is {each.state}{' since ' + each.since if each.since else ''}")
+    shown.line(f"{each.purpose} is {each.state}{' since ' + shown.moment(each.since) if each.since else ''}")
     if each.state != "stable":
         shown.line(f"next: dw ca rotate {each.purpose} ({each.next_step})")
         for wait in each.waits:

@@ -22,7 +22,9 @@ def list_gateways(output: str, as_json: bool) -> None:
     if as_json or output == "json":
         shown.as_json(items)
         return
-    rows = [(each.name, each.state, str(each.sessions), ",".join(each.names), each.joined) for each in items]
+    rows = [
+        (each.name, each.state, str(each.sessions), ",".join(each.names), shown.moment(each.joined)) for each in items
+    ]
     shown.table(("GATEWAY", "STATE", "SESSIONS", "HOSTS", "JOINED"), rows)
 
 

@@ -74,4 +74,4 @@ def _row(name: str, document: dict[str, object]) -> tuple[str, ...]:
     fields = spec if isinstance(spec, dict) else {}
     target = fields.get("target")
     named = shown.labels_text(target) if isinstance(target, dict) else ""
-    return name, named, str(fields.get("expires", "")), str(fields.get("message", ""))
+    return name, named, shown.moment(str(fields.get("expires", ""))), str(fields.get("message", ""))

@@ -14,6 +14,7 @@ from doorward.api.client.trust import checked_pin, fetch_pinned_root, pinned_con
 from doorward.api.client.user import UserClient
 from doorward.base.clock import SystemClock
 from doorward.base.errors import Invalid
+from doorward.base.moment_text import moment_text
 from doorward.cli import shown, ssh_agent
 from doorward.cli.client_keys import ClientKeys, new_client_keys
 from doorward.cli.connection import trusting
@@ -79,7 +80,7 @@ def login(
     profile = fresh.profile
     lifetime_seconds = int((profile.expires - SystemClock().now()).total_seconds())
     in_agent = not no_agent and ssh_agent.add_key(keep.path(SSH_KEY), lifetime_seconds)
-    ends = profile.expires.strftime("%Y-%m-%d %H:%M:%S UTC")
+    ends = moment_text(profile.expires)
     shown.line(f"signed in as {profile.user_name} until {ends}{', key in ssh-agent' if in_agent else ''}")
 
 

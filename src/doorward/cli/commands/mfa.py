@@ -20,4 +20,4 @@ def mfa(*, code_stdin: bool) -> None:
     code = Prompts(from_stdin=code_stdin).time_based_code()
     with authority() as client:
         verified = client.call(VERIFY_AHEAD, VerifyAhead(totp_code=code))
-    shown.line(f"second factor given at {verified.at} from {verified.source}")
+    shown.line(f"second factor given at {shown.moment(verified.at)} from {verified.source}")

@@ -89,7 +89,7 @@ def setup(
     if run and destination is not None and ssh_key is not None:
         return run_setup(answer.script, destination, ssh_key)
     shown.block(answer.script)
-    say(f"the token in this script is good until {answer.expires}, once")
+    say(f"the token in this script is good until {shown.moment(answer.expires)}, once")
     return 0
 
 

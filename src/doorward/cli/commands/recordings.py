@@ -42,7 +42,7 @@ def list_recordings(limit: int, output: str, as_json: bool) -> None:
             each.session_id,
             each.user_name,
             f"{each.login}@{each.node_name}",
-            each.started,
+            shown.moment(each.started),
             str(each.size_bytes),
             "sealed" if each.sealed else "open",
         )

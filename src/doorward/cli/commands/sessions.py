@@ -1,11 +1,15 @@
 """`dw sessions`: what is open, what was, and ending it."""
 
+from typing import Final
+
 import click
 
 from doorward.api.bodies.sessions import EndSession, SessionView
 from doorward.api.calls import END_SESSION, GET_SESSION, LIST_SESSIONS
 from doorward.cli import shown
 from doorward.cli.connection import authority
+
+_MOMENTS: Final = frozenset({"opened", "started", "ended"})
 
 
 @click.group(short_help="List, show and end sessions.")
@@ -36,7 +40,14 @@ def list_sessions(
         shown.as_json(items)
         return
     rows = [
-        (each.id, each.user_name, f"{each.login}@{each.node_name}", each.opened, each.state, each.end_reason or "")
+        (
+            each.id,
+            each.user_name,
+            f"{each.login}@{each.node_name}",
+            shown.moment(each.opened),
+            each.state,
+            each.end_reason or "",
+        )
         for each in items
     ]
     shown.table(("SESSION", "USER", "TARGET", "OPENED", "STATE", "ENDED BECAUSE"), rows)
@@ -68,4 +79,5 @@ def _print(view: SessionView, *, as_json: bool) -> None:
     for name in view.__struct_fields__:
         value = getattr(view, name)
         if value not in (None, "", {}):
-            shown.line(f"{name.replace('_', ' ')}: {value}")
+            text = shown.moment(value) if name in _MOMENTS else value
+            shown.line(f"{name.replace('_', ' ')}: {text}")

@@ -16,14 +16,14 @@ def status(output: str, as_json: bool) -> None:
     if as_json or output == "json":
         shown.as_json(answer)
         return
-    shown.line(f"{answer.user_name} until {answer.expires}")
+    shown.line(f"{answer.user_name} until {shown.moment(answer.expires)}")
     shown.line(f"roles: {', '.join(answer.roles) or 'none'}")
     shown.line(f"live sessions: {answer.live_sessions}")
     rows = [
         (
             f"{entry.id}{' *' if entry.current else ''}",
-            entry.created,
-            entry.expires,
+            shown.moment(entry.created),
+            shown.moment(entry.expires),
             entry.method,
             entry.source,
             entry.client,

@@ -41,5 +41,5 @@ def add(*, kind: str, name: str, names: tuple[str, ...], scope: tuple[str, ...],
         shown.as_json(answer)
         return
     shown.line(f"token: {answer.token}")
-    shown.line(f"expires: {answer.expires}")
+    shown.line(f"expires: {shown.moment(answer.expires)}")
     shown.line(f"pin: {answer.pin}")

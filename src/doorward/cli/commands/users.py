@@ -74,7 +74,7 @@ def _print(issued: IssuedCode, *, as_json: bool) -> None:
         shown.as_json(issued)
         return
     url = live_profile(Keep.of_user(), SystemClock().now()).url
-    shown.line(f"{issued.user_name} may enrol until {issued.expires}, once, with:")
+    shown.line(f"{issued.user_name} may enrol until {shown.moment(issued.expires)}, once, with:")
     words = ["dw", "login", url, "--ca-pin", issued.pin, "--code", "-"]
     shown.line(f"  {shlex.join(words)}")
     # Asked for, not a word of the command: those stand in the list of processes and in a shell's history.

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from doorward.base.duration import format_duration
+from doorward.base.moment_text import moment_text
 from doorward.domain.access.levels import DeviceTrust, SecondFactor
 from doorward.domain.access.obligations import NO_TIME, Obligations
 from doorward.domain.access.question import Target, Wanted
@@ -49,7 +50,7 @@ def explain(
     basis = "standing roles" if decision.basis == STANDING else f"grant {decision.basis}"
     return (
         f"allowed: {asked}",
-        f"on the basis of {basis}, until {decision.until.isoformat(timespec='seconds')}",
+        f"on the basis of {basis}, until {moment_text(decision.until)}",
         *_steps(decision.trace, overseer=overseer),
         *obligation_lines(decision.obligations),
     )
