@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 import click
 
@@ -14,6 +15,14 @@ from doorward.base.errors import Invalid
 from doorward.cli import shown
 from doorward.cli.connection import authority
 from doorward.cli.exits import ExitCode
+
+LEFT_AFTER_ERASING: Final = (
+    "sessions: name, account, node and address, in the table sessions of the database (dw sessions ls)",
+    "recordings: name, and what was typed and shown, in the store of recordings (dw recordings ls)",
+    "sign-ins: address and client, in the table sign_ins",
+    "an identity at a provider: its issuer and subject, in the table identity_links",
+    "copies: doorward backup, exported recordings, what was searched and kept elsewhere",
+)
 
 
 @click.group(short_help="Search, verify and erase from the audit log.")
@@ -72,14 +81,18 @@ def search(
 def erase(user: str, output: str, as_json: bool) -> None:
     """Remove the values that the log holds about a user who was removed; hashes stay, and the log still verifies.
 
-    It can not be undone. Recordings and lists of sessions are kept as long as they are.
+    It can not be undone. It empties the log and nothing else: rows of sessions and sign-ins, links to identities at a
+    provider, recordings and copies stay, and the answer says where each is.
     """
     with authority() as client:
         erased = client.call(ERASE_USER, EraseUser(user))
     if as_json or output == "json":
         shown.as_json(erased)
     else:
-        shown.line(f"erased {erased.user_id} from {erased.entries} entries")
+        shown.line(f"erased {erased.user_id} from {erased.entries} entries of the log")
+        shown.line("what is left is no part of the log, and names them still:")
+        for text in LEFT_AFTER_ERASING:
+            shown.line(f"  {text}")
 
 
 @audit.command("verify", short_help="Check that the log adds up.")
