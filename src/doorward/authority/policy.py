@@ -34,14 +34,14 @@ class UnknownSubject(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class LoadedResource:
     """A stored thing and its parsed value."""
 
     stored: StoredResource
     value: Any
 
 
-Parsed = dict[tuple[str, str], Declared]
+Parsed = dict[tuple[str, str], LoadedResource]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +135,12 @@ class PolicyCache:
         self._views = dict(sorted({**self._views, counter: made}.items())[-VIEWS_KEPT:])
         return made
 
-    def _read(self, tx: Transaction) -> dict[str, list[Declared]]:
+    def _read(self, tx: Transaction) -> dict[str, list[LoadedResource]]:
         parsed = self._parsed  # one and the same while this reads, whatever others make meanwhile
         return {kind: _load(tx, kind, parsed) for kind in KINDS}
 
 
-def _view_of(found: Mapping[str, list[Declared]], counter: int) -> PolicyView:
+def _view_of(found: Mapping[str, list[LoadedResource]], counter: int) -> PolicyView:
     roles = dict(BUILT_IN_ROLES)
     roles.update({one.stored.name: one.value for one in found["role"]})
     return PolicyView(
@@ -160,7 +160,7 @@ class _TornError(Exception):
     """What was listed is not there any more: somebody's change came between two statements."""
 
 
-def _load(tx: Transaction, kind: str, parsed: Parsed) -> list[Declared]:
+def _load(tx: Transaction, kind: str, parsed: Parsed) -> list[LoadedResource]:
     heads = tx.resources.heads(kind)
     changed = [head for head in heads if not _is_parsed(parsed.get((kind, head.id)), head)]
     if len(changed) > FETCHED_ONE_BY_ONE_MAX:
@@ -170,11 +170,11 @@ def _load(tx: Transaction, kind: str, parsed: Parsed) -> list[Declared]:
         fetched = {one.id: one for one in found if one is not None}
     if any(head.id not in fetched for head in changed):
         raise _TornError
-    made = {head.id: Declared(fetched[head.id], _parse(kind, fetched[head.id])) for head in changed}
+    made = {head.id: LoadedResource(fetched[head.id], _parse(kind, fetched[head.id])) for head in changed}
     return [made.get(head.id) or parsed[kind, head.id] for head in heads]
 
 
-def _is_parsed(known: Declared | None, head: ResourceHead) -> bool:
+def _is_parsed(known: LoadedResource | None, head: ResourceHead) -> bool:
     return known is not None and (known.stored.revision, known.stored.name) == (head.revision, head.name)
 
 
@@ -186,5 +186,5 @@ def _parse(kind: str, stored: StoredResource) -> Any:
         raise Refused(f"reading the stored {kind} {stored.name}: it does not load any more") from error
 
 
-def _target(one: Declared) -> Target:
+def _target(one: LoadedResource) -> Target:
     return Target(kind="node", id=one.stored.id, name=one.stored.name, labels=one.value.labels)

@@ -18,9 +18,9 @@ from doorward.domain.access.expression import (
     LabelOf,
     LabelsMatching,
     Literal,
-    Node,
     Not,
     RegexpMatch,
+    Term,
     TraitOf,
 )
 from doorward.domain.access.templates import Traits
@@ -46,7 +46,7 @@ def missing_trait(expression: Expression, traits: Traits) -> str | None:
     return next((name for name in sorted(expression.traits) if not traits.get(name)), None)
 
 
-def _truth(node: Node, traits: Traits) -> BoundExpression:
+def _truth(node: Term, traits: Traits) -> BoundExpression:
     match node:
         case Equal():
             return _equal(node)
@@ -105,7 +105,7 @@ def _contains(node: Contains, traits: Traits) -> BoundExpression:
     return contains_all
 
 
-def _text(node: Node) -> _Text:
+def _text(node: Term) -> _Text:
     match node:
         case Literal(value):
             return lambda labels: value
@@ -115,7 +115,7 @@ def _text(node: Node) -> _Text:
             raise AssertionError("the parser lets only texts stand here")
 
 
-def _list(node: Node, traits: Traits) -> _List:
+def _list(node: Term, traits: Traits) -> _List:
     match node:
         case TraitOf(name):
             held = tuple(traits.get(name, ()))
@@ -150,7 +150,7 @@ def _changed(node: Change, traits: Traits) -> _List:
     return lambda labels: fixed
 
 
-def _reads_labels(node: Node) -> bool:
+def _reads_labels(node: Term) -> bool:
     if isinstance(node, Change):
         return _reads_labels(node.of)
     return isinstance(node, LabelOf | LabelsMatching)

@@ -53,7 +53,7 @@ class Change:
     """`email.local`, `strings.upper`, `strings.lower` or `regexp.replace` of a list; a list."""
 
     function: str
-    of: "Node"
+    of: "Term"
     replacement: Replacement | None = None
 
 
@@ -61,8 +61,8 @@ class Change:
 class Equal:
     """`==`, or `!=` when negated, of two texts."""
 
-    left: "Node"
-    right: "Node"
+    left: "Term"
+    right: "Term"
     negated: bool
 
 
@@ -71,15 +71,15 @@ class Contains:
     """`contains`, `contains_any` or `contains_all`."""
 
     function: str
-    values: "Node"
-    items: "Node"
+    values: "Term"
+    items: "Term"
 
 
 @dataclass(frozen=True, slots=True)
 class RegexpMatch:
     """`regexp.match`: whether any value matches wholly."""
 
-    of: "Node"
+    of: "Term"
     pattern: Pattern = field(compare=False)
     text: str = ""
 
@@ -88,24 +88,24 @@ class RegexpMatch:
 class Not:
     """`!`."""
 
-    of: "Node"
+    of: "Term"
 
 
 @dataclass(frozen=True, slots=True)
 class Both:
     """`&&` of two or more."""
 
-    parts: "tuple[Node, ...]"
+    parts: "tuple[Term, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Either:
     """`||` of two or more."""
 
-    parts: "tuple[Node, ...]"
+    parts: "tuple[Term, ...]"
 
 
-Node = Literal | LabelOf | TraitOf | LabelsMatching | Change | Equal | Contains | RegexpMatch | Not | Both | Either
+Term = Literal | LabelOf | TraitOf | LabelsMatching | Change | Equal | Contains | RegexpMatch | Not | Both | Either
 TEXTS: Final = (Literal, LabelOf)
 LISTS: Final = (TraitOf, LabelsMatching, Change)
 TRUTHS: Final = (Equal, Contains, RegexpMatch, Not, Both, Either)
@@ -116,7 +116,7 @@ class Expression:
     """A checked expression, its source, and the traits and labels that it reads; no `labels` when it may be any."""
 
     text: str
-    root: Node
+    root: Term
     traits: frozenset[str]
     labels: frozenset[str] | None
 
@@ -141,25 +141,25 @@ class _Reader:
         self.labels: set[str] = set()
         self.any_label = False
 
-    def whole(self) -> Node:
+    def whole(self) -> Term:
         root = self._truth(self._either())
         if self._tokens[self._at].kind is not TokenKind.END:
             raise self._wrong("nothing more is expected")
         return root
 
-    def _either(self) -> Node:
+    def _either(self) -> Term:
         parts = [self._both()]
         while self._next_is("||"):
             parts.append(self._both())
         return parts[0] if len(parts) == 1 else Either(tuple(self._truth(part) for part in parts))
 
-    def _both(self) -> Node:
+    def _both(self) -> Term:
         parts = [self._comparison()]
         while self._next_is("&&"):
             parts.append(self._comparison())
         return parts[0] if len(parts) == 1 else Both(tuple(self._truth(part) for part in parts))
 
-    def _comparison(self) -> Node:
+    def _comparison(self) -> Term:
         left = self._single()
         for mark, negated in (("==", False), ("!=", True)):
             if self._next_is(mark):
@@ -169,12 +169,12 @@ class _Reader:
                 return Equal(left, right, negated)
         return left
 
-    def _single(self) -> Node:
+    def _single(self) -> Term:
         self._depth += 1
         if self._depth > EXPRESSION_DEPTH_MAX:
             raise Invalid(f"reading an expression: at most {EXPRESSION_DEPTH_MAX} levels inside one another")
         token = self._take()
-        node: Node
+        node: Term
         if token.kind is TokenKind.TEXT:
             node = Literal(token.text)
         elif token.kind is TokenKind.MARK and token.text == "!":
@@ -190,7 +190,7 @@ class _Reader:
         self._depth -= 1
         return node
 
-    def _named(self, token: Token) -> Node:
+    def _named(self, token: Token) -> Term:
         name = token.text
         if name == "labels":
             key = self._key("the key of a label is expected")
@@ -210,7 +210,7 @@ class _Reader:
             return TraitOf(trait)
         return self._call(name)
 
-    def _call(self, name: str) -> Node:
+    def _call(self, name: str) -> Term:
         if name not in _FUNCTIONS:
             raise self._wrong(f"there is no function {name[:40]}")
         self._expect("(")
@@ -249,17 +249,17 @@ class _Reader:
         self._expect("]")
         return token.text
 
-    def _values(self, node: Node) -> Node:
+    def _values(self, node: Term) -> Term:
         if not isinstance(node, TEXTS + LISTS):
             raise self._wrong("a text or a list is expected")
         return node
 
-    def _truth(self, node: Node) -> Node:
+    def _truth(self, node: Term) -> Term:
         if not isinstance(node, TRUTHS):
             raise self._wrong("something that is true or false is expected")
         return node
 
-    def _literal(self, node: Node) -> str:
+    def _literal(self, node: Term) -> str:
         if not isinstance(node, Literal):
             raise self._wrong("a text in double quotes is expected")
         return node.value

@@ -12,9 +12,9 @@ from doorward.domain.access.expression import (
     Contains,
     Either,
     Expression,
-    Node,
     Not,
     RegexpMatch,
+    Term,
     TraitOf,
 )
 from doorward.domain.access.labels import WILDCARD
@@ -135,7 +135,7 @@ def _reads_traits(expression: Expression | None) -> bool:
     return expression is not None and bool(expression.traits)
 
 
-def _negates_trait(node: Node, *, negated: bool) -> bool:
+def _negates_trait(node: Term, *, negated: bool) -> bool:
     match node:
         case Not(of):
             return _negates_trait(of, negated=not negated)
@@ -149,5 +149,5 @@ def _negates_trait(node: Node, *, negated: bool) -> bool:
             return False
 
 
-def _has_trait(node: Node) -> bool:
+def _has_trait(node: Term) -> bool:
     return isinstance(node, TraitOf) or (isinstance(node, Change) and _has_trait(node.of))

@@ -17,7 +17,7 @@ from doorward.domain.access.resource_kinds import DIMENSIONS, RESOURCE_KINDS
 from doorward.domain.access.role import Role
 from doorward.domain.kinds.envelope import Metadata
 from doorward.domain.kinds.fields import Fields
-from doorward.domain.kinds.positioned import InvalidDocuments, Node, Problem, Scalar, Table
+from doorward.domain.kinds.positioned import InvalidDocuments, Positioned, Problem, Scalar, Table
 from doorward.domain.kinds.role import parse_role_spec
 from doorward.domain.kinds.yaml_text import parse_yaml
 
@@ -111,7 +111,7 @@ def parse_case_file(text: str, file: str, roles: Mapping[str, Role]) -> CaseFile
     return CaseFile(cases, matrix, kube_cases)
 
 
-def _case(whole: Fields, name: str, node: Node, reading: _Reading) -> Case:
+def _case(whole: Fields, name: str, node: Positioned, reading: _Reading) -> Case:
     fields = Fields.of(node, name, whole.problems)
     for ignored in ("group", "source", "note", "teleport_trap"):
         fields.node(ignored)
@@ -138,7 +138,7 @@ def _case(whole: Fields, name: str, node: Node, reading: _Reading) -> Case:
     return case
 
 
-def _role(fields: Fields, name: str, node: Node, reading: _Reading, problems: list[Problem]) -> Role | None:
+def _role(fields: Fields, name: str, node: Positioned, reading: _Reading, problems: list[Problem]) -> Role | None:
     if isinstance(node, Scalar):
         role_name = fields.text_at(name, node)
         if role_name not in reading.roles:
@@ -151,7 +151,7 @@ def _role(fields: Fields, name: str, node: Node, reading: _Reading, problems: li
     return parse_role_spec(role, metadata, "v8")
 
 
-def _check(fields: Fields, name: str, node: Node, default_kind: str | None, reading: _Reading) -> Check:
+def _check(fields: Fields, name: str, node: Positioned, default_kind: str | None, reading: _Reading) -> Check:
     check = Fields.of(node, fields.name_of(name), fields.problems)
     check.node("note")
     wanted = {dimension: check.text(dimension) for dimension in DIMENSIONS if check.has(dimension)}
@@ -236,7 +236,7 @@ def _matrix(matrix: Fields) -> tuple[tuple[Mapping[str, str], str], ...]:
     return tuple(rows)
 
 
-def _kube_case(whole: Fields, name: str, node: Node) -> KubeCase:
+def _kube_case(whole: Fields, name: str, node: Positioned) -> KubeCase:
     fields = Fields.of(node, name, whole.problems)
     for ignored in ("source", "note", "group"):
         fields.node(ignored)

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from doorward.base.duration import parse_duration
 from doorward.base.errors import Invalid
-from doorward.domain.kinds.positioned import Node, Position, Problem, Scalar, Sequence, Table
+from doorward.domain.kinds.positioned import Position, Positioned, Problem, Scalar, Sequence, Table
 
 TEXT_CHARACTERS_MAX: Final = 4096
 ITEMS_MAX: Final = 1000
@@ -31,7 +31,7 @@ class Fields:
     _asked: set[str] = field(default_factory=set)
 
     @staticmethod
-    def of(node: Node, path: str, problems: list[Problem]) -> "Fields":
+    def of(node: Positioned, path: str, problems: list[Problem]) -> "Fields":
         """The fields of `node`, none when it is no map."""
         if isinstance(node, Table):
             return Fields(node, path, problems)
@@ -42,7 +42,7 @@ class Fields:
         """The full name of a field of this map."""
         return f"{self.path}.{key}" if self.path else key
 
-    def node(self, key: str) -> Node | None:
+    def node(self, key: str) -> Positioned | None:
         """The value of a field, None when it is absent."""
         self._asked.add(key)
         return next((node for name, _, node in self.table.entries if name == key), None)
@@ -51,7 +51,7 @@ class Fields:
         """Whether the field is there."""
         return any(name == key for name, _, _ in self.table.entries)
 
-    def wrong(self, key: str, message: str, node: Node | None = None) -> None:
+    def wrong(self, key: str, message: str, node: Positioned | None = None) -> None:
         """Note a problem with a field of this map (or with `node` inside it)."""
         at = node.at if node is not None else self._position(key)
         self.problems.append(Problem(at.file, at.line, self.name_of(key) if key else self.path, message))
@@ -74,7 +74,7 @@ class Fields:
         node = self._present(key, required=required)
         return default if node is None else self.text_at(key, node, default=default, longest=longest)
 
-    def text_at(self, key: str, node: Node, *, default: str = "", longest: int = TEXT_CHARACTERS_MAX) -> str:
+    def text_at(self, key: str, node: Positioned, *, default: str = "", longest: int = TEXT_CHARACTERS_MAX) -> str:
         """The text of a node inside this map."""
         if isinstance(node, Scalar) and isinstance(node.value, str | int) and not isinstance(node.value, bool):
             text = str(node.value)
@@ -85,7 +85,7 @@ class Fields:
         self.wrong(key, "a text is expected", node)
         return default
 
-    def items(self, key: str, *, most: int = ITEMS_MAX, single: bool = False) -> tuple[tuple[str, Node], ...]:
+    def items(self, key: str, *, most: int = ITEMS_MAX, single: bool = False) -> tuple[tuple[str, Positioned], ...]:
         """The items of a list and their names, `key[0]` ...; with `single`, one value stands for a list of one."""
         node = self.node(key)
         if node is None:
@@ -148,7 +148,7 @@ class Fields:
         node = self._present(key, required=required)
         return None if node is None else self.parsed_at(key, node, parse)
 
-    def parsed_at(self, key: str, node: Node, parse: Callable[[str], Parsed]) -> Parsed | None:
+    def parsed_at(self, key: str, node: Positioned, parse: Callable[[str], Parsed]) -> Parsed | None:
         """The text of a node inside this map through `parse`."""
         before = len(self.problems)
         text = self.text_at(key, node)
@@ -160,7 +160,7 @@ class Fields:
             self.wrong(key, problem.message, node)
             return None
 
-    def _present(self, key: str, *, required: bool) -> Node | None:
+    def _present(self, key: str, *, required: bool) -> Positioned | None:
         node = self.node(key)
         if node is None and required:
             self.wrong(key, "this field is needed")

@@ -38,7 +38,7 @@ class Scalar:
 class Sequence:
     """A list."""
 
-    items: tuple["Node", ...]
+    items: tuple["Positioned", ...]
     at: Position
 
 
@@ -46,11 +46,11 @@ class Sequence:
 class Table:
     """A map with text keys, none of them twice."""
 
-    entries: tuple[tuple[str, Position, "Node"], ...]
+    entries: tuple[tuple[str, Position, "Positioned"], ...]
     at: Position
 
 
-Node = Scalar | Sequence | Table
+Positioned = Scalar | Sequence | Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,12 @@ class Placed(DoorwardError):
         return cls("applying: " + "; ".join(str(problem) for problem in found[:3]), found)
 
 
-def from_plain(value: Any, file: str = "") -> Node:
+def from_plain(value: Any, file: str = "") -> Positioned:
     """A document from plain JSON values; `InvalidDocuments` when it is too large or holds something else."""
     at = Position(file)
     count = 0
 
-    def node(plain: Any, depth: int) -> Node:
+    def node(plain: Any, depth: int) -> Positioned:
         nonlocal count
         count += 1
         if count > NODES_MAX or depth > DEPTH_MAX:
@@ -117,7 +117,7 @@ def from_plain(value: Any, file: str = "") -> Node:
     return node(value, 0)
 
 
-def to_plain(node: Node) -> Any:
+def to_plain(node: Positioned) -> Any:
     """The plain JSON value of a document."""
     if isinstance(node, Scalar):
         return node.value

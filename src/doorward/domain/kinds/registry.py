@@ -15,7 +15,7 @@ from doorward.domain.kinds.fields import Fields
 from doorward.domain.kinds.lock import LOCK
 from doorward.domain.kinds.node import NODE
 from doorward.domain.kinds.oidc_connector import OIDC_CONNECTOR
-from doorward.domain.kinds.positioned import InvalidDocuments, Node, Problem, Table, from_plain
+from doorward.domain.kinds.positioned import InvalidDocuments, Positioned, Problem, Table, from_plain
 from doorward.domain.kinds.role import ROLE
 from doorward.domain.kinds.user import USER
 from doorward.domain.kinds.yaml_text import parse_yaml
@@ -99,7 +99,7 @@ def dump(value: Any, revision: int | None = None) -> dict[str, Any]:
     return dump_document(kind_of(value), value, revision)
 
 
-def _document(node: Node, problems: list[Problem]) -> Declared | None:
+def _document(node: Positioned, problems: list[Problem]) -> Declared | None:
     document = Fields.of(node, "", problems)
     if not isinstance(node, Table):
         return None

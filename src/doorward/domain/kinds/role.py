@@ -19,7 +19,7 @@ from doorward.domain.access.role import ApiRule, Condition, Entry, LabelRule, Ro
 from doorward.domain.access.templates import Template, parse_template
 from doorward.domain.kinds.envelope import Kind, Metadata
 from doorward.domain.kinds.fields import ITEMS_MAX, Fields
-from doorward.domain.kinds.positioned import Node, Table, to_plain
+from doorward.domain.kinds.positioned import Positioned, Table, to_plain
 from doorward.domain.kinds.role_fields import NOT_YET_HONOURED, not_yet_honoured
 
 VERSIONS: Final = ("v5", "v6", "v7", "v8")
@@ -111,7 +111,7 @@ def _label_value(text: str) -> Entry:
     return Entry(text, template)
 
 
-def _account(fields: Fields, name: str, node: Node, dimension: Dimension, *, deny: bool) -> Entry | None:
+def _account(fields: Fields, name: str, node: Positioned, dimension: Dimension, *, deny: bool) -> Entry | None:
     def parse(text: str) -> Entry:
         template = parse_template(text)
         if text == WILDCARD:
@@ -129,7 +129,7 @@ def _sample(text: str, template: Template | None) -> str:
     return text if template is None else f"{template.prefix}x{template.suffix}"
 
 
-def _rule(fields: Fields, name: str, node: Node) -> ApiRule:
+def _rule(fields: Fields, name: str, node: Positioned) -> ApiRule:
     rule = Fields.of(node, fields.name_of(name), fields.problems)
     parsed = ApiRule(_listed(rule, "resources", RESOURCES), _listed(rule, "verbs", VERBS))
     rule.finish()

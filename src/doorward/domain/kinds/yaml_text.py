@@ -16,8 +16,8 @@ from doorward.domain.kinds.positioned import (
     NODES_MAX,
     Atom,
     InvalidDocuments,
-    Node,
     Position,
+    Positioned,
     Problem,
     Scalar,
     Sequence,
@@ -31,7 +31,7 @@ _WORDS: Final[dict[str, Atom]] = {"true": True, "false": False, "null": None, "~
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def parse_yaml(text: str, file: str) -> tuple[Node, ...]:
+def parse_yaml(text: str, file: str) -> tuple[Positioned, ...]:
     """The documents of `text`, empty ones left out; `InvalidDocuments` with the first thing that is no YAML of ours."""
     try:
         size = len(text.encode())
@@ -61,7 +61,7 @@ class _Builder:
         self._events = events
         self._nodes = 0
 
-    def documents(self) -> Iterator[Node]:
+    def documents(self) -> Iterator[Positioned]:
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if event.tags or event.version:
@@ -70,7 +70,7 @@ class _Builder:
                 if not (isinstance(node, Scalar) and node.value is None):
                     yield node
 
-    def _node(self, event: Any, depth: int) -> Node:
+    def _node(self, event: Any, depth: int) -> Positioned:
         at = self._at(event)
         self._nodes += 1
         if self._nodes > NODES_MAX:
@@ -88,13 +88,13 @@ class _Builder:
         return self._table(at, depth)
 
     def _sequence(self, at: Position, depth: int) -> Sequence:
-        items: list[Node] = []
+        items: list[Positioned] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             items.append(self._node(event, depth + 1))
         return Sequence(tuple(items), at)
 
     def _table(self, at: Position, depth: int) -> Table:
-        entries: dict[str, tuple[str, Position, Node]] = {}
+        entries: dict[str, tuple[str, Position, Positioned]] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key_at = self._at(event)
             key = self._node(event, depth + 1)
