@@ -58,9 +58,10 @@ class Person:
         self.last_step = step
         return pyotp.TOTP(self.totp_secret).at(step * STEP_SECONDS)
 
-    def enrol(self, url: str, code: str, pin: str) -> None:
-        """Sign up with a one-time code, as `dw login --code` asks for it."""
-        words = [*DW, "login", url, "--code", code, "--ca-pin", pin, "--password-stdin", "--no-agent"]
+    def enrol(self, url: str, code: str, pin: str = "") -> None:
+        """Sign up with a one-time code, as `dw login --code` asks for it; without a pin public TLS is believed."""
+        pinned = ["--ca-pin", pin] if pin else []
+        words = [*DW, "login", url, "--code", code, *pinned, "--password-stdin", "--no-agent"]
         with subprocess.Popen(
             words,
             env=self.env(),

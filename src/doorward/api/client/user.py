@@ -143,6 +143,9 @@ def _why_no_connection(error: httpx2.ConnectError) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return "checking who answers: its certificate is not of an authority that we trust, or not for this name"
+            return (
+                "checking who answers: its certificate is not of an authority that we trust, or not for this name; "
+                "dw login --ca-pin sha256:... believes the installation with that root"
+            )
         cause = cause.__cause__ or cause.__context__
     return "calling the authority: no connection"
