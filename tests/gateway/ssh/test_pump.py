@@ -41,7 +41,10 @@ class Host:
             raise RecorderFailed("recording a session: the disk is gone")
         self.stored.append((content, data))
 
-    def store_event(self, _stream: int, body: Body) -> None:
+    def keep_room(self, _stream: int, _size_bytes: int) -> None:
+        """There is room."""
+
+    def store_event(self, _stream: int, body: Body, *, is_closing: bool = False) -> None:
         if self.is_broken:
             raise RecorderFailed("recording a session: the disk is gone")
         self.events.append(body)

@@ -139,17 +139,20 @@ class Budget:
         self._unseen_bytes += size_bytes
         self._change(account, size_bytes, promised_bytes)
 
-    def take_promised(self, account: Account, size_bytes: int) -> None:
-        """Room for a closing frame: from what was paid ahead, else as for any other event."""
-        if size_bytes > CLOSING_FRAME_BYTES_MAX or size_bytes > account.promised_bytes:
+    def take_promised(self, account: Account, size_bytes: int, *, is_note: bool = False) -> None:
+        """Room for a closing frame: from what was paid ahead, else as for any other event.
+
+        What a note may take was said when its room was kept; an exit or a closing is held to its own share here.
+        """
+        if (size_bytes > CLOSING_FRAME_BYTES_MAX and not is_note) or size_bytes > account.promised_bytes:
             self.take(account, size_bytes)
             return
         self._unseen_bytes += size_bytes
         self._change(account, size_bytes, -size_bytes)
 
-    def promise(self, account: Account, open_streams: int) -> None:
-        """Give back what closing frames did not need."""
-        spare = account.promised_bytes - CLOSING_BYTES * (open_streams + 1)
+    def promise(self, account: Account, open_streams: int, notes_bytes: int = 0) -> None:
+        """Give back what closing frames, and notes beyond those still due, did not need."""
+        spare = account.promised_bytes - CLOSING_BYTES * (open_streams + 1) - notes_bytes
         self._change(account, 0, -max(0, spare))
 
     def settle(self, account: Account, size_bytes: int | None) -> None:

@@ -48,9 +48,9 @@ class Recorder:
     """
 
     __slots__ = (
-        "_account", "_budget", "_clock", "_closing", "_covered_bytes", "_dirty_since_micros", "_kick", "_next_stream",
-        "_on_failure", "_open_streams", "_started_seconds", "_synced", "_syncing_since_micros", "failure", "file",
-        "session_id", "size_bytes", "synced_bytes", "tally",
+        "_account", "_budget", "_clock", "_closing", "_covered_bytes", "_dirty_since_micros", "_kept", "_kick",
+        "_next_stream", "_on_failure", "_open_streams", "_started_seconds", "_synced", "_syncing_since_micros",
+        "failure", "file", "session_id", "size_bytes", "synced_bytes", "tally",
     )  # fmt: skip
 
     def __init__(
@@ -75,6 +75,7 @@ class Recorder:
         self.tally: Final = Tally()
         self._next_stream = SESSION_STREAM + 1
         self._open_streams = 0
+        self._kept: dict[int, int] = {}  # bytes that streams keep for closing notes
         self._synced: asyncio.Event | None = None  # set when a sync came back
         self._dirty_since_micros: int | None = None
         self._syncing_since_micros: int | None = None
@@ -132,18 +133,31 @@ class Recorder:
         """Store how the command ended."""
         self._event(stream, exited, is_closing=True)
 
-    def note(self, stream: int, note: Note) -> None:
+    def keep_room(self, stream: int, size_bytes: int) -> None:
+        """Keep so much for closing notes of an open stream, in place of what it kept; `QuotaReached` without room.
+
+        Call it for more before what makes more due, and for less after the notes that used it.
+        """
+        more = size_bytes - self._kept.get(stream, 0)
+        if more > 0:
+            self._budget.take(self._account, 0, more)
+        self._kept[stream] = size_bytes
+        if more < 0:
+            self._give_back()
+
+    def note(self, stream: int, note: Note, *, is_closing: bool = False) -> None:
         """Store something that happened beside the bytes; stream 0 is the session."""
         if stream == SESSION_STREAM:
             self._body(stream, note)
         else:
-            self._event(stream, note)
+            self._event(stream, note, is_closing=is_closing)
 
     def close_stream(self, stream: int, closed: StreamClosed) -> None:
         """Store that a stream ended; nothing of it can be stored afterwards."""
         self._event(stream, closed, is_closing=True)
         self._open_streams -= 1
-        self._budget.promise(self._account, self._open_streams)
+        self._kept.pop(stream, None)
+        self._give_back()
 
     @property
     def level_achieved(self) -> RecordingLevel:
@@ -228,6 +242,9 @@ class Recorder:
         dirty = self._dirty_since_micros
         return dirty is not None and now_micros - dirty > self._budget.limits.stall_seconds * _MICROS
 
+    def _give_back(self) -> None:
+        self._budget.promise(self._account, self._open_streams, sum(self._kept.values()))
+
     def _content(self, frame_type: FrameType, stream: int, data: Buffer) -> None:
         if not self.tally.is_open(stream):
             raise ValueError("a recorder was given bytes of a stream that is not open")
@@ -259,7 +276,7 @@ class Recorder:
             raise RecorderFailed("recording a session: an event is too large or no text") from error
         size = sum(map(len, parts))
         if is_closing:
-            self._budget.take_promised(self._account, size)
+            self._budget.take_promised(self._account, size, is_note=isinstance(body, Note))
         else:
             self._budget.take(self._account, size, promised_bytes)
         self._write(parts, size, elapsed_micros)

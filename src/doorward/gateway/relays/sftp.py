@@ -17,7 +17,7 @@ from typing import Final
 from doorward.domain.recording.frames import FrameType, Note
 from doorward.domain.recording.levels import DIGEST_FILE_BYTES_MAX, RecordingLevel
 from doorward.gateway.relays import sftp_tables as tables
-from doorward.gateway.relays.sftp_files import OpenFile, Passage
+from doorward.gateway.relays.sftp_files import OpenFile, Passage, note_bytes
 from doorward.gateway.relays.sftp_tables import result_of
 from doorward.wire.errors import RemoteProtocolError
 from doorward.wire.sftp.answers import Answer, Version, encode_status, parse_answer
@@ -42,9 +42,10 @@ class ToUser:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Store this note."""
+    """Store this note; `is_closing` when room for it was promised before (`SftpRelay.owed_bytes`)."""
 
     note: Note
+    is_closing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,11 @@ _OnPacket = Callable[[list[Effect], Packet], None]
 
 
 class SftpRelay:
-    """One SFTP stream; `ended` once, when it is over for whatever reason."""
+    """One SFTP stream; `ended` once, when it is over for whatever reason.
+
+    `owed_bytes`: what the notes of all that is open or unanswered take at most, on the way to their end. Whoever stores
+    them keeps so much room before anything passes that an effect stands for: a quota may end the stream at any of them.
+    """
 
     def __init__(self, level: RecordingLevel) -> None:
         self._keeps_all: Final = level is RecordingLevel.STRICT
@@ -102,6 +107,7 @@ class SftpRelay:
         self._waiting: dict[int, _Waiting] = {}
         self._files: dict[bytes, OpenFile] = {}
         self._openings = 0  # asked for and not answered
+        self.owed_bytes = 0
         self._was_greeted = False
         self._is_agreed = False
         self._is_over = False
@@ -128,6 +134,7 @@ class SftpRelay:
             self._tell_file(effects, file, tables.UNFINISHED)
         self._waiting.clear()
         self._files.clear()
+        self.owed_bytes = 0
         return effects
 
     def _read(self, reader: PacketReader, data: bytes, on_packet: _OnPacket) -> list[Effect]:
@@ -168,6 +175,7 @@ class SftpRelay:
             return
         self._ask(effects, waiting, packet)
         self._waiting[request.id] = waiting
+        self.owed_bytes += _owed(waiting)
         effects.append(ToNode(packet.raw))
 
     def _refusal(self, waiting: _Waiting) -> tuple[Status, str] | None:
@@ -195,7 +203,7 @@ class SftpRelay:
             offset = None if file.appends else request.offset
             self._pass(effects, file, file.writes, offset, request.data)
         elif operation is Operation.CLOSE:
-            del self._files[request.handle]
+            self.owed_bytes -= self._files.pop(request.handle).owed_bytes
         elif operation not in tables.CONTENTS and (
             self._keeps_all or operation in tables.CHANGES or operation in tables.OPENINGS
         ):
@@ -222,6 +230,7 @@ class SftpRelay:
         if waiting is None or not self._is_agreed or not answer.fits(waiting.request.operation):
             raise RemoteProtocolError("reading SFTP: an answer that belongs to no request")
         operation = waiting.request.operation
+        self.owed_bytes -= _owed(waiting)
         if operation in tables.CONTENTS and waiting.file is not None:
             if not self._content_answered(effects, waiting, waiting.file, answer):
                 return
@@ -272,7 +281,8 @@ class SftpRelay:
         if self._keeps_all:
             effects.append(Record(self._note(waiting, result_of(Status.OK), packet.raw)))
         is_directory = request.operation is Operation.OPENDIR
-        self._files[answer.handle] = OpenFile(request.path, request.flags, is_directory)
+        self._files[answer.handle] = file = OpenFile(request.path, request.flags, is_directory)
+        self.owed_bytes += file.owed_bytes
 
     # --- content, and what is told of it ---
 
@@ -292,13 +302,13 @@ class SftpRelay:
     def _tell_file(self, effects: list[Effect], file: OpenFile, result: str) -> None:
         for name, passage in file.passages():
             note = file.note(name, passage, file.failure or result, keeps_all=self._keeps_all)
-            effects.append(Record(note))
+            effects.append(Record(note, is_closing=True))
             effects.append(Operated(name, note))
 
     def _tell(self, effects: list[Effect], waiting: _Waiting, result: str) -> None:
         note = self._note(waiting, result)
         operation = waiting.request.operation
-        effects.append(Record(note))
+        effects.append(Record(note, is_closing=True))
         effects.append(Operated(tables.CHANGES.get(operation, operation.value), note))
 
     def _note(self, waiting: _Waiting, result: str, packet: bytes = b"") -> Note:
@@ -316,3 +326,15 @@ class SftpRelay:
     def _new_path(self, request: Request) -> bytes:
         target = self._files.get(request.new_handle) if request.new_handle else None
         return request.new_path if target is None else target.path
+
+
+def _owed(waiting: _Waiting) -> int:
+    """What the note that a request's answer brings takes at most; one that is told with its file owes that."""
+    request, file = waiting.request, waiting.file
+    if request.operation is Operation.CLOSE and file is not None:
+        return file.owed_bytes
+    if request.operation not in tables.CHANGES and request.operation not in tables.OPENINGS:
+        return 0
+    # A change by handle is told by its file's path, a copy by two of them; the second file may be gone by then.
+    new_path_bytes = tables.PATH_BYTES_MAX if request.new_handle else len(request.new_path)
+    return note_bytes(len(request.path if file is None else file.path), new_path_bytes)

@@ -15,6 +15,15 @@ DIGEST_EVERY_BYTES: Final = 16 * 1024 * 1024
 """How often a digest so far is recorded: a gateway that dies leaves no more than this of a file without one."""
 
 
+NOTE_BYTES: Final = 1024
+"""A note's frame without its paths: names, numbers, a digest, a result and what it covers in words."""
+
+
+def note_bytes(path_bytes: int, new_path_bytes: int = 0) -> int:
+    """What a note's frame takes at most: JSON holds paths in base64."""
+    return NOTE_BYTES + 2 * (path_bytes + new_path_bytes)
+
+
 class Passage:
     """One direction of one open file."""
 
@@ -77,6 +86,11 @@ class OpenFile:
     def appends(self) -> bool:
         """Whether the server writes at the end, whatever offset is asked for."""
         return bool(self.flags & OpenFlag.APPEND)
+
+    @property
+    def owed_bytes(self) -> int:
+        """What is to be told of it takes so much at most: a note for what was read, one for what was written."""
+        return 2 * note_bytes(len(self.path))
 
     def passages(self) -> tuple[tuple[str, Passage], ...]:
         """What is to be told of it when it is closed: an operation and its content."""

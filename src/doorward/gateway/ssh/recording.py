@@ -57,8 +57,13 @@ class SessionRecording:
         if recorder.pressed:
             self._on_pressure(recorder)
 
-    def event(self, stream: int, body: Body) -> None:
-        """Anything else that happens in a stream."""
+    def keep_room(self, stream: int, size_bytes: int) -> None:
+        """Keep so much for closing notes of this stream, in place of what was kept before."""
+        if self._recorder is not None and stream > 0:
+            self._recorder.keep_room(stream, size_bytes)
+
+    def event(self, stream: int, body: Body, *, is_closing: bool = False) -> None:
+        """Anything else that happens in a stream; room for a closing note was kept before."""
         recorder = self._recorder
         if recorder is None or stream < 0:
             return
@@ -70,7 +75,7 @@ class SessionRecording:
             case Exited():
                 recorder.exited(stream, body)
             case Note():
-                recorder.note(stream, body)
+                recorder.note(stream, body, is_closing=is_closing)
             case StreamClosed():
                 recorder.close_stream(stream, body)
         if recorder.pressed:

@@ -233,11 +233,15 @@ class SshSession:
         """Store bytes."""
         self._recording.content(stream, content, data)
 
-    def store_event(self, stream: int, body: Body) -> None:
+    def store_event(self, stream: int, body: Body, *, is_closing: bool = False) -> None:
         """Store anything else."""
         if isinstance(body, Exited):
             self._exits[stream] = body
-        self._recording.event(stream, body)
+        self._recording.event(stream, body, is_closing=is_closing)
+
+    def keep_room(self, stream: int, size_bytes: int) -> None:
+        """Keep room for closing events."""
+        self._recording.keep_room(stream, size_bytes)
 
     def file_operated(self, stream: int, operation: str, note: frames.Note) -> None:
         """Something was done to a file."""
