@@ -16,7 +16,7 @@ ENTRY = AuditEntry(7, "2026-01-01T00:00:00Z", "DW1", "user.enrolled", "bob", {"b
 
 def test_search_sends_what_was_asked_and_shows_how_to_go_on(alice: CommandLine, stub: StubAuthority) -> None:
     stub.answers["GET /v1/audit"] = (200, AuditPage([ENTRY], next_before=7))
-    done = alice("audit", "search", "--user", "bob", "--type", "user.enrolled", "--before", "9", "--limit", "1")
+    done = alice("audit", "search", "--person", "bob", "--type", "user.enrolled", "--before", "9", "--limit", "1")
     assert stub.seen[-1].path == "/v1/audit?user=bob&type=user.enrolled&before=9&limit=1"
     lines = done.out.splitlines()
     assert lines[1].split() == ["7", "2026-01-01T00:00:00Z", "user.enrolled", "bob", "a=x\\x0a", "b=1"]

@@ -33,7 +33,9 @@ def audit() -> None:
 @audit.command("search", short_help="Find entries, newest first.")
 @click.option("--since", metavar="TIME", help="RFC 3339, or a duration before now such as 2h.")
 @click.option("--until", metavar="TIME", help="RFC 3339, or a duration before now.")
-@click.option("--user", metavar="NAME", help="Which user did it, or to which; an id will do, of a user or a person.")
+@click.option(
+    "--user", "--person", "user", metavar="NAME", help="Who did it, or to whom; a user's or person's id will do."
+)
 @click.option("--resource", metavar="KIND/NAME", help="What it was done to; an id will do.")
 @click.option("--session", metavar="SESSION", help="In which session.")
 @click.option("--type", "event_type", metavar="TYPE[,TYPE]", help="Which events.")
