@@ -90,6 +90,9 @@ class Channel:
     answers: list[bool] = field(default_factory=list)
     is_open: bool = True
     has_unread: bool = False
+    sent: list[str] = field(default_factory=list)
+    """What left, in order, beside bytes."""
+    waiting: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def buffered_bytes(self) -> int:
@@ -100,15 +103,29 @@ class Channel:
 
     def request(self, name: bytes, data: bytes, *, want_reply: bool) -> None:
         self.requests.append((name, data))
+        self.sent.append(name.decode())
 
     def respond(self, *, ok: bool) -> None:
         self.answers.append(ok)
 
     def after_data(self, action: Callable[[], None]) -> None:
-        action()
+        if self.unsent:
+            self.waiting.append(action)
+        else:
+            action()
 
-    def write_eof(self) -> None: ...
-    def close(self) -> None: ...
+    def drain(self) -> None:
+        """All that was written leaves; then what waited for that."""
+        self.unsent = 0
+        while self.waiting:
+            self.waiting.pop(0)()
+
+    def write_eof(self) -> None:
+        self.sent.append("eof")
+
+    def close(self) -> None:
+        self.after_data(lambda: self.sent.append("close"))
+
     def pause_reading(self) -> None: ...
     def resume_reading(self) -> None: ...
 
@@ -186,6 +203,19 @@ def test_an_exit_that_waits_is_not_lost_when_its_channel_closes() -> None:
     assert shell.user.requests == []
     shell.pump.node.connection_lost(None)
     assert shell.user.requests == [(b"exit-status", encode_uint32(3))]
+
+
+def test_a_node_that_closes_while_the_user_is_behind_overtakes_its_own_exit_status_with_nothing() -> None:
+    """Stock clients that share a connection report 255 when the end of output comes before the status."""
+    shell = Shell()
+    shell.user.unsent = 1
+    shell.pump.node.data_received(b"the last of it", None)
+    shell.pump.node.request_received(b"exit-status", encode_uint32(3), want_reply=False)
+    shell.pump.node.eof_received()
+    shell.pump.node.connection_lost(None)
+    assert shell.user.sent == []
+    shell.user.drain()
+    assert list(dict.fromkeys(shell.user.sent)) == ["exit-status", "eof", "close"]
 
 
 def test_requests_that_a_node_never_answers_are_limited() -> None:

@@ -242,7 +242,7 @@ class Pump:
         if closed is self.node:
             self._host.node_end_closed()
         if closed is self.node and self._eof_held:
-            self.user.write_eof()
+            self.user.after_data(self.user.write_eof)  # behind a status that waits for the last of the output
         self._dead = True
         other = self.user if closed is self.node else self.node
         other.close()
