@@ -128,6 +128,7 @@ async def test_user_whose_share_is_spent_holds_up_nobody_else(lab: AuthorityLab,
         with pytest.raises(RecordedTooMuch):
             await seal(lab, session, b"fourmore", content=b"fourmore")
     assert await append(lab, eve, 0, b"hers") == 4
+    assert await append(lab, session, 0, b"four") == 4
     (told,) = await lab.events("gateway.slowed")
     assert (told.fields["work"], told.subjects["user"]) == ("recordings", bob.caller.user_id)
     await seal(lab, session, b"four")
@@ -207,6 +208,8 @@ class TestSealing:
         await sealed(lab, session)
         await seal(lab, session, b"what was seen")
         await seal(lab, session, b"what was seen", manifest={"version": 2})
+        with pytest.raises(Conflict):
+            await seal(lab, session, b"what was not seen")
         assert len(await lab.events("recording.sealed")) == 1
 
     @pytest.mark.parametrize("changes", [{"digest": bytes(32)}, {"size_bytes": 12}, {"size_bytes": 14}])

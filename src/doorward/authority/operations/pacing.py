@@ -46,11 +46,14 @@ async def pace_notes(services: Services, caller: GatewayCaller, session: Session
         raise
 
 
-async def pace_recording(services: Services, caller: GatewayCaller, session: SessionRecord, size_bytes: int) -> None:
-    """Count a piece of a recording against its gateway's speed, and against the shares of user and gateway."""
+async def pace_recording(
+    services: Services, caller: GatewayCaller, session: SessionRecord, size_bytes: int, new_bytes: int
+) -> None:
+    """Count a piece of a recording against its gateway's speed, and what is new in it against the shares of user
+    and gateway."""
     await pace(services, caller, Work.RECORDINGS, max(1, -(-size_bytes // PIECE_BYTES)))
     try:
-        services.gateway_limits.take_recorded(caller.gateway_id, session.user_id, size_bytes)
+        services.gateway_limits.take_recorded(caller.gateway_id, session.user_id, new_bytes)
     except RecordedTooMuch as error:
         subjects = Subjects(user=session.user_id, session=session.id, gateway=caller.gateway_id)
         await _told(services, caller, Work.RECORDINGS, error, subjects)

@@ -61,12 +61,18 @@ async def append_recording(
 
     session, is_known = await services.store.read(check)
     _check_wanted(services, session)
-    await pace_recording(services, caller, session, len(data))
+    await _pace(services, caller, session, offset, data)
     if not is_known:
         # Its time is the session's: that of the first bytes here depends on how busy the gateway was.
         await services.store.write(lambda tx: _begin(tx, RecordingRow(session.id, session.opened)))
     size = await services.recordings.append(session.id, offset, data)
     return RecordingSize(size)
+
+
+async def _pace(services: Services, caller: GatewayCaller, session: SessionRecord, offset: int, data: bytes) -> None:
+    held = await services.recordings.size(session.id) if data else 0
+    new_bytes = min(len(data), max(0, offset + len(data) - held))
+    await pace_recording(services, caller, session, len(data), new_bytes)
 
 
 def _check_wanted(services: Services, session: SessionRecord) -> None:
@@ -93,13 +99,15 @@ async def seal_recording(services: Services, caller: GatewayCaller, session_id: 
 
     session, row = await services.store.read(check)
     if row is not None and row.sealed is not None:
+        if row.digest != said.digest:
+            raise Conflict("sealing a recording: it is sealed already, with other bytes")
         return
     _check_wanted(services, session)
     if row is None and said.content is None:
         raise Missing("sealing a recording: nothing was stored of it")
     manifest = _checked_manifest(services, caller, session, said)
     if said.content is not None:
-        await pace_recording(services, caller, session, len(said.content))
+        await _pace(services, caller, session, 0, said.content)
         await services.recordings.append(session.id, 0, said.content)
     await services.recordings.seal(session.id, said.size_bytes, said.digest)
     signed = await services.signer.sign_manifest(
