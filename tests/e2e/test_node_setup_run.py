@@ -49,7 +49,10 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def files(sshd: Sshd) -> dict[str, tuple[int, bytes]]:
-    return {path: found for path, found in everything(sshd).items() if not path.endswith("log.reached")}
+    try:
+        return {path: found for path, found in everything(sshd).items() if not path.endswith("log.reached")}
+    except FileNotFoundError:  # one went while we looked: it is being undone
+        return {}
 
 
 def command(house: House, name: str, sshd: Sshd, key: KeyFiles) -> list[str]:

@@ -258,10 +258,14 @@ def _run() -> None:
 def main() -> None:
     """Run the command; errors are one line."""
     os.umask(0o077)
+    told: list[str] = []
     try:
         _run()
     except* (DoorwardError, NotReady, OSError) as group:
-        for text in dict.fromkeys(_lines(group)):
+        told = _lines(group)
+    # Not in there: an early Python 3.11, as Debian 12 has it, wraps the exit into a group and prints all of it.
+    if told:
+        for text in dict.fromkeys(told):
             click.echo(f"doorward: {text}", err=True)
         sys.exit(1)
 

@@ -18,8 +18,10 @@ from doorward.domain.recording.timeline import Pace
 
 FRAMES = recording((1, 0, shell()), (1, 1_000, output(b"start")), (1, 600_000_000, output(b"end")))
 
+# Whoever runs the tests in the background may have them ignore interrupts, which a child inherits.
 CHILD = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from doorward.cli.play.terminal import play
 from doorward.domain.recording.reader import frames_in
