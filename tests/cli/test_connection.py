@@ -55,7 +55,7 @@ def test_an_expired_sign_in_asks_nobody(dw: CommandLine, stub: StubAuthority) ->
     assert dw.login(stub).exit_code == 0
     done = dw("status")
     assert done.exit_code == 4
-    assert done.err == "dw: the sign-in of alice has expired; run dw login\n"
+    assert done.err == "dw: the sign-in has expired; run dw login\n"
     assert stub.asked("GET /v1/status") == []
 
 

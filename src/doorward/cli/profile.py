@@ -49,9 +49,9 @@ def live_profile(keep: Keep, now: datetime) -> Profile:
     """The profile of a sign-in that counts; else `NotSignedIn`."""
     profile = load_profile(keep)
     if profile is None or not profile.sign_in_id:
-        raise NotSignedIn("nobody is signed in here")
+        raise NotSignedIn("not signed in")
     if profile.expires <= now:
-        raise NotSignedIn(f"the sign-in of {profile.user_name} has expired")
+        raise NotSignedIn("the sign-in has expired")
     return profile
 
 

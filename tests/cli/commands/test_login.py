@@ -104,6 +104,21 @@ def test_the_pin_holds_for_the_next_sign_in(alice: CommandLine, stub: StubAuthor
     assert stub.asked("POST /v1/sign-ins")[1].json["user_name"] == "alice"
 
 
+def test_without_an_address_it_is_where_one_signed_in_before(alice: CommandLine, stub: StubAuthority) -> None:
+    alice("logout")
+    assert alice("status").err == "dw: not signed in; run dw login\n"
+    done = alice("login", "--password-stdin", stdin=f"{PASSWORD}\n{TOTP_CODE}\n")
+    assert (done.exit_code, done.err) == (0, "")
+    assert len(stub.asked("GET /v1/trust")) == 1  # the pin that was kept is believed
+    assert stub.asked("POST /v1/sign-ins")[1].json["user_name"] == "alice"
+
+
+def test_without_an_address_the_first_time_it_says_what_is_missing(dw: CommandLine) -> None:
+    done = dw("login")
+    assert (done.exit_code, done.out) == (2, "")
+    assert "write dw login URL|HOST[:PORT]" in done.err
+
+
 def test_a_root_that_was_exchanged_on_disk_is_not_believed(alice: CommandLine, stub: StubAuthority) -> None:
     (alice.home / "root.pem").write_text(pem(Installation().root.certificate))
     assert alice("status").exit_code == 3

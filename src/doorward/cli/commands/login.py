@@ -30,7 +30,7 @@ HTTPS_PORT: Final = 443
 
 
 @click.command(short_help="Sign in, or enrol with a one-time code.")
-@click.argument("address", metavar="URL|HOST[:PORT]")
+@click.argument("address", metavar="[URL|HOST[:PORT]]", required=False)
 @click.option("--user", "user_name", metavar="NAME", help="Who you are; asked for when it is not known.")
 @click.option("--code", metavar="CODE", help="Enrol with a one-time code; `-` asks for it.")
 @click.option("--connector", metavar="NAME", help="Sign in at this identity provider, in a browser.")
@@ -40,7 +40,7 @@ HTTPS_PORT: Final = 443
 @click.option("--no-agent", is_flag=True, help="Leave ssh-agent alone.")
 def login(
     *,
-    address: str,
+    address: str | None,
     user_name: str | None,
     code: str | None,
     connector: str | None,
@@ -54,13 +54,15 @@ def login(
     With --user or --password-stdin the password is asked for in any case. With --code, enrol: set password and code
     up, and sign in at once.
 
+    Without an address it is the installation where one signed in here last.
+
     Without --ca-pin the authority must have a certificate that this machine trusts, or be the one signed in to before.
     """
     check_words(device=device, connector=connector, code=code, user_name=user_name)
     keep = Keep.of_user()
-    url = checked_url(address)
-    prompts = Prompts(from_stdin=password_stdin)
     before = load_profile(keep)
+    url = _url(address, before)
+    prompts = Prompts(from_stdin=password_stdin)
     context, known_pin, root_pem = _trust(keep, before, url, pin)
     keys = new_client_keys()
     with UserClient(url, context) as client:
@@ -99,6 +101,15 @@ def checked_url(address: str) -> str:
     if parts.scheme != "https" or extra:
         raise Invalid("reading the address: https://HOST[:PORT] or HOST[:PORT] is expected, and nothing more")
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
+def _url(address: str | None, before: Profile | None) -> str:
+    """Where to sign in: as said, else where one did before; a sign-out leaves that."""
+    if address is not None:
+        return checked_url(address)
+    if before is None:
+        raise click.UsageError("Where to? Nobody has signed in here before: write dw login URL|HOST[:PORT]")
+    return checked_url(before.url)
 
 
 def _trust(keep: Keep, before: Profile | None, url: str, pin: str | None) -> tuple[ssl.SSLContext, str, str]:
