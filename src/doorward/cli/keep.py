@@ -27,11 +27,11 @@ SIGN_IN_FILES: Final = (
     SSH_CERTIFICATE,
     X509_KEY,
     X509_CHAIN,
-    KNOWN_HOSTS,
     INSTALLATION_ROOT,
 )
-"""What a sign-out removes. The profile, the root, the keys of recordings and the mark of this device stay: where to
-sign in, whom to believe, and that it has been here before."""
+"""What a sign-out removes. The profile, the root, the hosts that ssh believes, the keys of recordings and the mark of
+this device stay: where to sign in, whom to believe, and that it has been here before. Without the hosts, stock ssh
+would warn of an unknown gateway where the gateway would only have said that nobody is signed in."""
 FILE_BYTES_MAX: Final = 1_048_576
 _DIRECTORY_MODE: Final = 0o700
 _FILE_MODE: Final = 0o600

@@ -101,7 +101,9 @@ async def test_user_without_password_or_factor_can_not_sign_in(lab: AuthorityLab
 async def test_code_counts_once(lab: AuthorityLab, secret: str) -> None:
     code = code_at(lab, secret)
     await sign_in_with(lab, "bob", code)
-    assert isinstance(await refused(lab, "bob", code), SignInRefused)
+    again = await refused(lab, "bob", code)
+    assert "each code counts once: wait for the next" in again.message
+    assert again.message == (await refused(lab, "nobody", code)).message  # and that tells nobody that it was right
     lab.advance(seconds=30)
     assert isinstance(await refused(lab, "bob", code), SignInRefused)
     await sign_in_with(lab, "bob", code_at(lab, secret))

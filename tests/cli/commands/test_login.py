@@ -35,7 +35,7 @@ def test_sign_in_behind_a_pin_leaves_every_file_for_its_owner_alone(dw: CommandL
     assert done.out.startswith("signed in as alice until ")
     assert stat.S_IMODE(dw.home.stat().st_mode) == 0o700
     names = {path.name for path in dw.home.iterdir()}
-    assert names == {*SIGN_IN_FILES, "profile.json", "root.pem"}
+    assert names == {*SIGN_IN_FILES, "known_hosts", "profile.json", "root.pem"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in dw.home.iterdir()} == {0o600}
 
 

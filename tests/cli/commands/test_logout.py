@@ -1,4 +1,4 @@
-"""Signing out: nothing of the sign-in stays, whether the authority can be told or not."""
+"""Signing out: no key or certificate of the sign-in stays, whether the authority can be told or not."""
 
 from tests.support.command_line import CommandLine
 from tests.support.stub_authority import StubAuthority, problem
@@ -14,9 +14,17 @@ def test_sign_out_ends_the_sign_in_and_removes_its_files(alice: CommandLine, stu
     stub.answers[f"DELETE /v1/sign-ins/{stub.sign_in_id}"] = (200, stub.status())
     done = alice("logout")
     assert (done.exit_code, done.out) == (0, "signed out\n")
-    assert left(alice) == {"profile.json", "root.pem"}
+    assert left(alice) == {"known_hosts", "profile.json", "root.pem"}
     assert stub.asked(f"DELETE /v1/sign-ins/{stub.sign_in_id}")[0].certificate is not None
     assert alice("status").exit_code == 4
+
+
+def test_ssh_still_knows_the_gateway_so_that_it_says_who_is_missing(alice: CommandLine, stub: StubAuthority) -> None:
+    known = (alice.home / "known_hosts").read_text()
+    assert known.startswith("@cert-authority ")
+    alice("logout")
+    assert (alice.home / "known_hosts").read_text() == known
+    assert "PRIVATE" not in known
 
 
 def test_keys_go_even_when_the_authority_can_not_be_told(alice: CommandLine, stub: StubAuthority) -> None:

@@ -31,6 +31,8 @@ from doorward.domain.kinds.user import User
 
 VERSION: Final = "0.1.0"
 METHOD: Final = "password+totp"
+# One text for all causes. Its end is for those who typed a right code twice, and tells nobody that this is so.
+WRONG: Final = "signing in: the name, the password or the code is wrong (each code counts once: wait for the next)"
 REFUSAL_SECONDS: Final = 0.4  # several times what one password hash takes
 
 
@@ -93,20 +95,20 @@ async def _sign_in(services: Services, peer: Peer, said: SignInWithPassword) -> 
     step = await _step(services, known, said.totp_code)
     if known is None or not known.may_sign_in or not matches:
         services.throttle.noted(peer.source, "password", said.user_name)
-        raise SignInRefused("signing in: the name, the password or the code is wrong")
+        raise SignInRefused(WRONG)
     if step is None:
         services.throttle.noted(peer.source, "code", said.user_name)
         user_id, name = UserId(known.user.id), known.user.name
         await services.store.write(lambda tx: count_failure(tx, user_id, name, peer.source))
-        raise SignInRefused("signing in: the name, the password or the code is wrong")
+        raise SignInRefused(WRONG)
     factor_id, number = step
 
     def spend(tx: Transaction) -> None:
         again = _look_up(services, tx, said.user_name)
         if again is None or again.user.id != known.user.id or not again.may_sign_in:
-            raise SignInRefused("signing in: the name, the password or the code is wrong")
+            raise SignInRefused(WRONG)
         if not tx.totp.advance(factor_id, number):
-            raise SignInRefused("signing in: the name, the password or the code is wrong")
+            raise SignInRefused(WRONG)
         tx.failures.clear(UserId(known.user.id))
         tx.recent_factors.put(GivenFactor(UserId(known.user.id), peer.source, SecondFactor.YES, tx.now))
 

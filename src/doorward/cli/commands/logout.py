@@ -1,4 +1,4 @@
-"""`dw logout`: end the sign-in at the authority, and leave nothing of it here."""
+"""`dw logout`: end the sign-in at the authority, and leave no key of it here."""
 
 import click
 import msgspec
