@@ -1,8 +1,10 @@
 """What operators do: declare things, test roles, back up, restore."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Final
 
 import pytest
 from demo.installation import DOORWARD, Installation
-from tests.support.house import House, role
+from tests.support.house import House, eventually, role
 from tests.support.people import DW, Person
 
 CASES: Final = Path(__file__).resolve().parents[1] / "conformance" / "roles.json"
@@ -129,6 +131,22 @@ def test_a_key_file_that_others_can_read_stops_the_start(house: House) -> None:
     assert done.returncode == 1
     assert "kek" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_second_serve_is_refused_and_takes_nothing_from_the_first(house: House) -> None:
+    data = house.installation.data
+    before = (data / "gateway" / "gateway.json").stat().st_mtime_ns
+    for words in (["serve"], ["serve", "--role", "signer"]):
+        done = doorward(house, *words, "--data", str(data))
+        assert done.returncode == 1
+        assert re.search(r"runs already on \S+, as process \d+", done.stderr), done.stderr
+        assert "Traceback" not in done.stderr
+    assert (data / "gateway" / "gateway.json").stat().st_mtime_ns == before
+    # The signer still takes new callers: an authority that is started again finds it.
+    killed = house.installation.pid_of("authority")
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: not Path(f"/proc/{killed}").exists(), "the authority was not ended")
+    eventually(lambda: house.admin.run("status").returncode == 0, "the authority did not come back")
 
 
 def test_a_backup_is_not_restored_over_anything(house: House) -> None:

@@ -147,8 +147,7 @@ async def _serve(settings: Settings, services: Services, contexts: TlsContexts) 
     listener = bind(settings.authority_listen.host, settings.authority_listen.port)
     health_server = await loop.create_server(
         lambda: PeerProtocol(health, health_state, {}, "local"),
-        settings.metrics_listen.host,
-        settings.metrics_listen.port,
+        sock=bind(settings.metrics_listen.host, settings.metrics_listen.port),
     )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

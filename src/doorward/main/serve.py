@@ -24,9 +24,11 @@ from doorward.main.layout import Layout
 from doorward.main.role_users import BadUsers, check_runs_as
 from doorward.main.settings import Settings, load_settings
 from doorward.main.supervisor import Child, Supervisor, run_once
+from doorward.net.sole_process import sole_process
 from doorward.stores.keys.kek import CREDENTIALS_VARIABLE, KekEnvironment
 
 PROGRAM: Final = (sys.executable, "-m", "doorward.main.entry")
+SERVE_LOCK: Final = "serve.lock"
 INHERITED: Final = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV")
 
 
@@ -76,6 +78,13 @@ async def run_all(layout: Layout, config: Path | None, on_ready: "asyncio.Event 
     if settings.users is not None:
         raise BadUsers("serving: each role has a user of its own; run each as that user, with --role")
     checked_installation_id(layout, None)
+    async with sole_process(layout.root / SERVE_LOCK, "doorward serve"):
+        await _run_children(layout, settings, config, on_ready)
+
+
+async def _run_children(
+    layout: Layout, settings: Settings, config: Path | None, on_ready: "asyncio.Event | None"
+) -> None:
     write_settings(layout, settings)
     if is_missing(layout, SystemClock().now()):
         await run_once(identity_maker(settings, layout, config, os.environ))

@@ -6,17 +6,26 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
+from doorward.base.errors import Conflict
+
 BACKLOG: Final = 1024
 ACCEPTS_AT_ONCE: Final = 64
 """Between two looks at everything else that the event loop has to do."""
 PAUSE_SECONDS: Final = 0.1
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
+
+class AddressTaken(Conflict):
+    """Another process listens there."""
+
+    code = "address_taken"
+
+
 Accepted = Callable[[socket.socket, str, int], None]
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; OSError when the address is taken or not ours."""
+    """A listening socket; `AddressTaken`, or another OSError when the address is not ours."""
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -26,8 +35,10 @@ def bind(host: str, port: int) -> socket.socket:
         sock.setblocking(False)
         sock.bind(address)
         sock.listen(BACKLOG)
-    except OSError:
+    except OSError as error:
         sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise AddressTaken(f"listening on {host}, port {port}: another process does") from error
         raise
     return sock
 

@@ -12,6 +12,7 @@ from doorward.api.signer.messages import Request
 from doorward.base.clock import Clock
 from doorward.base.entropy import Entropy
 from doorward.base.errors import Invalid
+from doorward.net.sole_process import sole_process
 from doorward.signer.ports import KeyRing
 from doorward.signer.rates import USUAL_RATES, Rate
 from doorward.signer.server import SignerConnections
@@ -55,14 +56,24 @@ async def run_signer(
 ) -> None:
     """Serve until cancelled. `on_ready` is called when the socket takes connections.
 
-    The directory of `socket_path` exists and belongs to us. A socket that an earlier signer left is replaced; ours is
-    left behind, since by then a successor may have replaced it. Where others than our own user are allowed, they reach
-    the socket by its group, which is its directory's.
+    The directory of `socket_path` exists and belongs to us. `AlreadyRunning` while another signer serves there; a
+    socket that an earlier one left is replaced, and ours is left behind. Where others than our own user are allowed,
+    they reach the socket by its group, which is its directory's.
     """
     if len(os.fsencode(socket_path)) > SOCKET_PATH_BYTES_MAX:
         raise SocketPathRefused("opening the signer's socket: its path is longer than the system takes")
     service = SigningService(ring, clock=clock, entropy=entropy, rates=rates)
     connections = SignerConnections(service, allowed_uids)
+    async with sole_process(socket_path.with_name(f"{socket_path.name}.lock"), "a signer"):
+        await _serve(connections, socket_path, allowed_uids, on_ready)
+
+
+async def _serve(
+    connections: SignerConnections,
+    socket_path: Path,
+    allowed_uids: Collection[int],
+    on_ready: Callable[[], None] | None,
+) -> None:
     before = os.umask(0o117 if set(allowed_uids) - {os.geteuid()} else 0o077)
     try:
         server = await asyncio.get_running_loop().create_unix_server(
