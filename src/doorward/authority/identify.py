@@ -9,7 +9,7 @@ from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
 from doorward.base.errors import Refused
 from doorward.base.ids import GatewayId, UserId
-from doorward.domain.access.locks import facts_of, locks_hit
+from doorward.domain.access.locks import facts_of, locked_text, locks_hit
 from doorward.domain.certificates.refusals import CertificateRefused
 from doorward.domain.certificates.x509_check import check_x509, load_x509
 from doorward.domain.certificates.x509_names import X509Identity, X509Kind
@@ -51,8 +51,8 @@ class Identifier:
                 subject = view.prepared(user_id, sign_in.id).subject
             except UnknownSubject as error:
                 raise ShutOut("your user was disabled or removed") from error
-            if locks_hit(view.locks, facts_of(subject), tx.now):
-                raise ShutOut("your access is locked")
+            if hit := locks_hit(view.locks, facts_of(subject), tx.now):
+                raise ShutOut(locked_text(hit))
             return UserCaller(user_id, subject.user_name, sign_in.id, peer.source)
 
         return await self.services.store.read(work)

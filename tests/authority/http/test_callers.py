@@ -213,5 +213,7 @@ async def test_command_line_tells_an_ended_sign_in_by_its_exit_code(https: Https
 
 async def test_command_line_does_not_send_a_locked_user_to_sign_in_again(https: HttpsLab, tmp_path: Path) -> None:
     keep_sign_in(https, await https.lab.signed_in("bob"), tmp_path)
-    await https.lab.declare("kind: lock\nversion: v1\nmetadata: {name: stop}\nspec: {target: {user: bob}}\n")
-    assert await dw(tmp_path, "ls") == (4, "dw: your access is locked\n")
+    await https.lab.declare(
+        "kind: lock\nversion: v1\nmetadata: {name: stop}\nspec: {target: {user: bob}, message: call carol}\n"
+    )
+    assert await dw(tmp_path, "ls") == (4, "dw: your access is locked: call carol; ask an administrator\n")

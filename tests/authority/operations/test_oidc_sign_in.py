@@ -188,8 +188,8 @@ async def test_who_is_disabled_or_locked_or_mapped_to_nothing_is_not_let_in(lab:
     with pytest.raises(EntryRefused, match="does not exist"):
         await lab.sign_in(bob)
     await lab.connector()
-    await lab.lab.declare("kind: lock\nversion: v2\nmetadata: {name: l}\nspec: {target: {role: eng}}\n")
-    with pytest.raises(EntryRefused, match="locked"):
+    await lab.lab.declare("kind: lock\nversion: v2\nmetadata: {name: l}\nspec: {target: {role: eng}, message: why}\n")
+    with pytest.raises(EntryRefused, match="locked: why; ask an administrator"):
         await lab.sign_in(bob)
     await lab.lab.declare("kind: user\nversion: v1\nmetadata: {name: bob-arger}\nspec: {roles: [], disabled: true}\n")
     with pytest.raises(EntryRefused, match="disabled"):

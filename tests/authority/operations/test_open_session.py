@@ -328,6 +328,17 @@ async def test_locked_user_opens_nothing_and_the_log_says_why(lab: AuthorityLab)
     assert (await lab.events("session.refused"))[-1].fields["reason"] == "locked"
 
 
+async def test_locked_user_is_told_so_and_by_the_same_line_for_every_node(lab: AuthorityLab) -> None:
+    bob = await scene(lab)
+    lock = "kind: lock\nversion: v1\nmetadata: {name: stop}\nspec: {target: {user: bob%s}, message: incident 7}\n"
+    await lab.declare(lock % "")
+    lines = {(await refusal(lab, asking(lab, bob, where))).message for where in (WHERE, "dwt-root@no-such-node")}
+    assert lines == {"your access is locked: incident 7; ask an administrator"}
+    # What names a node or an account as well would tell that they are there.
+    await lab.declare(lock % ", login: dwt-root")
+    assert "incident" not in (await refusal(lab, asking(lab, bob, WHERE))).message
+
+
 async def test_clock_behind_the_log_opens_nothing(lab: AuthorityLab) -> None:
     bob = await scene(lab)
     lab.services.clock_guard.look(1_000_000, 10_000_000)

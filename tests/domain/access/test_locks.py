@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from tests.support.policy import NOW, allows, ask, denied, node, person, wide
 
+from doorward.base.moment_text import moment_text
 from doorward.domain.access.decide import decide
 from doorward.domain.access.listing import logins_on
-from doorward.domain.access.locks import LOCK_FIELDS, Lock, facts_of
+from doorward.domain.access.locks import LOCK_FIELDS, Lock, facts_of, locked_text
 from doorward.domain.access.prepared import prepare
 from doorward.domain.access.question import Context, Subject, Wanted
 from doorward.domain.access.verdict import Allow, Reason
@@ -69,3 +70,17 @@ def test_lock_on_one_login_leaves_the_others_in_the_list() -> None:
 
 def test_facts_exist_for_every_field_of_a_lock() -> None:
     assert set(facts_of(Subject("u", "n", ()))) == set(LOCK_FIELDS)
+
+
+def test_a_locked_person_is_told_until_when_and_why_by_all_locks_together() -> None:
+    target = (("user", "alice"),)
+    soon = Lock("a", target, "lunch", NOW + timedelta(hours=1))
+    later = Lock("b", target, "", NOW + timedelta(hours=2))
+    for_ever = Lock("c", target, "incident 7")
+    assert (
+        locked_text([later]) == f"your access is locked until {moment_text(later.expires or NOW)}; ask an administrator"
+    )
+    assert locked_text([soon, later]).startswith(
+        f"your access is locked until {moment_text(later.expires or NOW)}: lunch;"
+    )
+    assert locked_text([soon, for_ever]) == "your access is locked: lunch; incident 7; ask an administrator"

@@ -21,6 +21,7 @@ from doorward.base.errors import Refused
 from doorward.base.ids import NodeId
 from doorward.domain.access.decide import decide
 from doorward.domain.access.gateway_scope import in_scope
+from doorward.domain.access.locks import facts_of, locked_text, locks_hit
 from doorward.domain.access.obligations import Obligations
 from doorward.domain.access.question import Context, Target, Wanted
 from doorward.domain.access.verdict import Allow, Decision
@@ -39,7 +40,7 @@ _NOWHERE: Final = Target(kind="node", id="", name="", labels={})
 
 
 class SessionRefused(Refused):
-    """The one line that a refused user sees, whatever the reason."""
+    """The one line that a refused user sees: the same whatever the reason, unless the user is locked as a whole."""
 
     code = "session_refused"
 
@@ -102,7 +103,10 @@ def admit(services: Services, tx: Transaction, asked: Asked) -> Admitted | Refus
     if not isinstance(decision, Allow) or target is _NOWHERE:
         tx.events.append(noted)
         reason = "unknown_node" if isinstance(decision, Allow) else str(decision.reasons[0].value)
-        return refuse(tx, asked.caller, claim, reason, trace_digest(decision))
+        refused = refuse(tx, asked.caller, claim, reason, trace_digest(decision))
+        # Of the user alone, not of the node or the account: so it is the same line for a node that does not exist.
+        locked = locks_hit(view.locks, facts_of(prepared.subject), tx.now)
+        return SessionRefused(locked_text(locked)) if locked else refused
     if not in_scope(asked.scope, target.labels):
         tx.events.append(noted)
         return refuse(tx, asked.caller, claim, GATEWAY_SCOPE, trace_digest(decision))

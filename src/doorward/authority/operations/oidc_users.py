@@ -18,7 +18,7 @@ from doorward.authority.ports import StoredResource, Transaction
 from doorward.authority.services import Services
 from doorward.base.errors import Conflict, Refused
 from doorward.base.ids import PersonId, UserId
-from doorward.domain.access.locks import facts_of, locks_hit
+from doorward.domain.access.locks import facts_of, locked_text, locks_hit
 from doorward.domain.access.question import Subject
 from doorward.domain.audit.event import SYSTEM, Subjects
 from doorward.domain.audit.event_types import EventType
@@ -85,8 +85,8 @@ def _check(view: PolicyView, one: Entrant, got: Claimed, tx: Transaction) -> Non
         # It may be the role that denies: nobody enters without it.
         raise EntryRefused("signing in: the connector gives a role that does not exist; ask your administrator")
     subject = Subject(one.stored.id, one.stored.name, tuple(view.roles[role] for role in got.roles))
-    if locks_hit(view.locks, facts_of(subject), tx.now):
-        raise EntryRefused("signing in: your access is locked")
+    if hit := locks_hit(view.locks, facts_of(subject), tx.now):
+        raise EntryRefused(f"signing in: {locked_text(hit)}")
 
 
 def store_entrant(services: Services, tx: Transaction, one: Entrant, arrival: Arrival) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from doorward.base.moment_text import moment_text
 from doorward.domain.access.question import Subject, Target, Wanted
 from doorward.domain.access.verdict import Outcome, Step
 
@@ -71,6 +72,19 @@ def facts_of(
 def locks_hit(locks: Iterable[Lock], facts: Facts, now: datetime) -> tuple[Lock, ...]:
     """The locks that deny."""
     return tuple(lock for lock in locks if lock.hits(facts, now))
+
+
+def locked_text(hit: Iterable[Lock]) -> str:
+    """What a person is told whom these locks shut out: until when, why, and whom to ask.
+
+    Only for locks that hit the person, whatever they asked for: it must not tell that a node is there.
+    """
+    locks = tuple(hit)
+    ends = [lock.expires for lock in locks if lock.expires is not None]
+    until = f" until {moment_text(max(ends))}" if ends and len(ends) == len(locks) else ""
+    messages = dict.fromkeys(lock.message for lock in locks if lock.message)
+    why = f": {'; '.join(messages)}" if messages else ""
+    return f"your access is locked{until}{why}; ask an administrator"
 
 
 def _one(value: str | None) -> tuple[str, ...]:
