@@ -1,6 +1,7 @@
 """What a change of the declared things must not do, judged on the whole policy before and after it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from doorward.authority.callers import UserCaller
@@ -12,7 +13,7 @@ from doorward.domain.access.locks import Lock
 from doorward.domain.access.role import Role
 from doorward.domain.kinds.oidc_connector import OidcConnector
 from doorward.domain.kinds.positioned import Placed, Problem
-from doorward.domain.kinds.registry import Declared
+from doorward.domain.kinds.registry import KINDS, Declared
 
 
 class StillHeld(Placed, Conflict):
@@ -31,10 +32,6 @@ class UnknownRole(Placed, Invalid):
     """A user names a role that does not exist."""
 
     code = "unknown_role"
-
-
-_GIVING_NOTHING: Final = frozenset({"node", "lock"})
-_GIVING_FIELDS: Final = {"role": "spec", "user": "spec.roles", "oidc_connector": "spec.groups_to_roles"}
 
 
 def check_change(before: PolicyView, after: PolicyView, caller: UserCaller, documents: Sequence[Declared]) -> None:
@@ -70,30 +67,40 @@ def _shared_issuer(after: PolicyView, one: Declared) -> list[Problem]:
 
 
 def _given_too_much(before: PolicyView, after: PolicyView, caller: UserCaller, one: Declared) -> list[Problem]:
-    giver = before.roles_of(before.users[caller.user_id][1])
+    gives = GIVES[one.kind]
+    if gives is None:
+        return []
+    field, check = gives
     try:
-        if one.kind == "role":
-            earlier = before.roles.get(one.name)
-            check_role_change(giver, (earlier,) if earlier is not None else (), (after.roles[one.name],), "it")
-        elif one.kind == "user":
-            earlier_user = before.users.get(after.user_names[one.name])
-            had = earlier_user[1] if earlier_user is not None else None
-            check_user_change(before_with_roles(before, after), caller, had, one.value)
-        elif one.kind == "oidc_connector":
-            _check_connector(before, after, giver, one)
-        elif one.kind not in _GIVING_NOTHING:
-            raise AssertionError(f"whether a {one.kind} gives roles is not said here")
+        check(before, after, caller, one)
     except GivesTooMuch as error:
-        return [one.problem(_GIVING_FIELDS[one.kind], error.message)]
+        return [one.problem(field, error.message)]
     return []
 
 
-def _check_connector(before: PolicyView, after: PolicyView, giver: Sequence[Role], one: Declared) -> None:
+def _giver(before: PolicyView, caller: UserCaller) -> tuple[Role, ...]:
+    return before.roles_of(before.users[caller.user_id][1])
+
+
+def _check_role(before: PolicyView, after: PolicyView, caller: UserCaller, one: Declared) -> None:
+    earlier = before.roles.get(one.name)
+    held = (earlier,) if earlier is not None else ()
+    check_role_change(_giver(before, caller), held, (after.roles[one.name],), "it")
+
+
+def _check_user(before: PolicyView, after: PolicyView, caller: UserCaller, one: Declared) -> None:
+    earlier = before.users.get(after.user_names[one.name])
+    had = earlier[1] if earlier is not None else None
+    check_user_change(before_with_roles(before, after), caller, had, one.value)
+
+
+def _check_connector(before: PolicyView, after: PolicyView, caller: UserCaller, one: Declared) -> None:
     """Whoever maps groups to roles, or says whose word about groups counts, gives those roles."""
     earlier = before.connectors.get(one.name)
     if earlier is not None and _gives(earlier[1]) == _gives(one.value):
         return
-    check_role_change(giver, (), tuple(after.roles[role] for role in _mapped(one.value)), "it")
+    given = tuple(after.roles[role] for role in _mapped(one.value))
+    check_role_change(_giver(before, caller), (), given, "it")
 
 
 def _mapped(connector: OidcConnector) -> list[str]:
@@ -105,19 +112,32 @@ def _gives(connector: OidcConnector) -> tuple[object, ...]:
     return connector.issuer, connector.client_id, connector.groups_claim, mapped
 
 
+Gives = tuple[str, Callable[[PolicyView, PolicyView, UserCaller, Declared], None]]
+"""The field that gives roles or rights, and the check that nobody gives by it what they do not hold."""
+
+
+def said_of_all(table: Mapping[str, Gives | None]) -> Mapping[str, Gives | None]:
+    """The table, if it says of each kind what it gives: the first who declares a new kind must not be who finds out."""
+    if table.keys() != KINDS.keys():
+        odd = ", ".join(sorted(table.keys() ^ KINDS.keys()))
+        raise ValueError(f"what a kind gives is said of each kind and of nothing else: {odd}")
+    return table
+
+
+GIVES: Final = said_of_all(
+    {
+        "role": ("spec", _check_role),
+        "user": ("spec.roles", _check_user),
+        "oidc_connector": ("spec.groups_to_roles", _check_connector),
+        "node": None,
+        "lock": None,
+    }
+)
+
+
 def before_with_roles(before: PolicyView, after: PolicyView) -> PolicyView:
     """The users as they were, the roles as they will be: a role declared in the same call may be given at once."""
-    return PolicyView(
-        counter=-1,
-        users=before.users,
-        user_names=before.user_names,
-        roles={**before.roles, **after.roles},
-        nodes=before.nodes,
-        node_names=before.node_names,
-        locks=before.locks,
-        targets=before.targets,
-        connectors=before.connectors,
-    )
+    return replace(before, counter=-1, roles={**before.roles, **after.roles})
 
 
 def check_removal(before: PolicyView, after: PolicyView, caller: UserCaller, kind: str, name: str) -> None:
@@ -138,8 +158,7 @@ def check_removal(before: PolicyView, after: PolicyView, caller: UserCaller, kin
             [f"oidc_connector {one} still gives role {name}" for one in named] if told else [f"role {name} is given"]
         )
         raise StillHeld.among(Problem("", 0, "", text) for text in texts)
-    giver = before.roles_of(before.users[caller.user_id][1])
-    check_role_change(giver, (before.roles[name],), (), f"role {name}")
+    check_role_change(_giver(before, caller), (before.roles[name],), (), f"role {name}")
 
 
 def lock_warnings(view: PolicyView, lock: Lock, caller: UserCaller) -> list[str]:

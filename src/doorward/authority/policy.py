@@ -57,7 +57,8 @@ class PolicyView:
     locks: tuple[Lock, ...]
     targets: Mapping[str, Target]
     connectors: Mapping[str, tuple[StoredResource, OidcConnector]] = field(default_factory=dict)
-    _prepared: dict[tuple[str, str], Prepared] = field(default_factory=dict)
+    # Of these very roles: `replace` gives a changed view an empty one of its own.
+    _prepared: dict[tuple[str, str], Prepared] = field(default_factory=dict, init=False)
 
     def user_named(self, name: str) -> tuple[StoredResource, User] | None:
         """The user of that name."""
