@@ -52,6 +52,15 @@ def test_a_log_that_adds_up_and_one_that_does_not(alice: CommandLine, stub: Stub
     assert alice("audit", "verify", "--json").exit_code == 1
 
 
+def test_a_signed_checkpoint_is_shown_as_what_it_is(alice: CommandLine, stub: StubAuthority) -> None:
+    note = "doorward/abc\n3\nqrs=\n\n\u2014 doorward/abc sig=\n"
+    answer = AuditVerification(ok=True, entries=3, root_hash="ab", checkpoint=note)
+    stub.answers["GET /v1/audit/verification"] = (200, answer)
+    lines = alice("audit", "verify").out.splitlines()
+    assert lines[1] == "signed checkpoint, keep it elsewhere:"
+    assert lines[2:] == [f"  {text}" for text in note.splitlines()]
+
+
 def test_erase_names_the_user_and_says_how_much_went(alice: CommandLine, stub: StubAuthority) -> None:
     stub.answers["POST /v1/audit/erasures"] = (200, ErasedUser("a" * 26, 12))
     done = alice("audit", "erase", "bob")

@@ -109,6 +109,8 @@ def verify(output: str, as_json: bool) -> int:
         shown.line(f"verified: {answer.entries} entries, root {answer.root_hash}")
         if answer.erased:
             shown.line(f"values of {answer.erased} entries were erased, as events tell")
+        if answer.checkpoint:
+            shown.line("signed checkpoint, keep it elsewhere:")  # against a log that is rewritten whole, head included
         for text in answer.checkpoint.splitlines():
             shown.line(f"  {text}")
     else:
