@@ -77,9 +77,9 @@ class SessionPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `certificate` is an SSH certificate for `session_public_key`. The node must show a host certificate of one of
     `node_host_authorities` with the one principal `host_principal`, or a plain key of `host_key_fingerprint`
     (`SHA256:...`; `host_key` is its blob where that is known).
-    `obligations` is the dump of `domain.access.options.Obligations`. Nothing is forwarded before the gateway's watch
-    has reached `epoch`. `factor_remaining_seconds`: how long the second factor counts for what is newly opened in the
-    session; None without a limit.
+    `obligations` is the dump of `domain.access.obligations.Obligations`. Nothing is forwarded before the gateway's
+    watch has reached `epoch`. `factor_remaining_seconds`: how long the second factor counts for what is newly opened in
+    the session; None without a limit.
     """
 
     session_id: Text

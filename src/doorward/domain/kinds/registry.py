@@ -1,8 +1,8 @@
 """All kinds, and how documents of any kind are read and written.
 
-Adding a kind is adding a file, one line to this table, and its name to the resources that rights are about. These are
-the only two lists of kinds, and the program does not start while they differ; whatever else goes over all kinds goes
-over this table.
+A kind is a file, one line in this table, its name among the resources that rights are about (`access.rights`), and what
+a change of it may give away (`authority.changes`): the authority does not start while one of the three lists lacks a
+kind. Whatever else goes over all kinds goes over this table. CONTRIBUTING.md, "A new kind", names every place to touch.
 """
 
 from collections.abc import Mapping
