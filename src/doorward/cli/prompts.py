@@ -10,7 +10,7 @@ import click
 
 from doorward.base.errors import Invalid
 from doorward.base.secret import Secret
-from doorward.domain.identity.factors import checked_password
+from doorward.domain.identity.factors import PASSWORD_CHARACTERS_MIN, checked_password
 
 LINE_CHARACTERS_MAX: Final = 1024
 
@@ -35,7 +35,7 @@ class Prompts:
         """A password to be: long enough, and typed twice alike by a person."""
         if self._from_stdin:
             return Secret(checked_password(self._line()))
-        first = checked_password(self._hidden("New password"))
+        first = checked_password(self._hidden(f"New password (at least {PASSWORD_CHARACTERS_MIN} characters)"))
         if self._hidden("The same again") != first:
             raise Invalid("choosing a password: the two were not the same")
         return Secret(first)

@@ -115,7 +115,7 @@ async def test_wrong_time_based_code_confirms_nothing(lab: AuthorityLab) -> None
     user_id = await lab.user("bob")
     code = await invite(lab, "bob")
     begun = await begin(lab, code)
-    with pytest.raises(CodeRefused):
+    with pytest.raises(CodeRefused, match="the one-time code is still good"):
         await complete(lab, code, begun, totp="000000")
     assert await lab.read(lambda tx: tx.passwords.get(user_id)) is None
 

@@ -6,6 +6,7 @@ import stat
 import subprocess
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 from tests.support.command_line import CommandLine
@@ -25,6 +26,7 @@ from doorward.api.bodies.sign_ins import GatewayNames
 from doorward.base.errors import Invalid
 from doorward.cli.commands.login import checked_url
 from doorward.cli.keep import SIGN_IN_FILES
+from doorward.cli.prompts import Prompts
 
 WRONG_PIN = "sha256:" + "0" * 64
 
@@ -156,9 +158,23 @@ def test_enrolment_shows_the_secret_then_sets_both_factors_at_once(dw: CommandLi
     assert stub.asked("POST /v1/enrolments/complete")[0].json["password"] == PASSWORD
 
 
+def test_the_prompt_for_a_password_says_how_long_it_has_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(label: str, **_: object) -> str:
+        asked.append(label)
+        return PASSWORD
+
+    monkeypatch.setattr(click, "prompt", answer)
+    assert Prompts(from_stdin=False).new_password().reveal_text() == PASSWORD
+    assert asked == ["New password (at least 12 characters)", "The same again"]
+
+
 def test_a_short_password_is_refused_before_it_is_sent(dw: CommandLine, stub: StubAuthority) -> None:
     words = ("login", stub.url, "--code", INVITATION, "--ca-pin", stub.pin, "--password-stdin")
-    assert dw(*words, stdin=f"short\n{TOTP_CODE}\n").exit_code == 1
+    done = dw(*words, stdin=f"short\n{TOTP_CODE}\n")
+    assert done.exit_code == 1
+    assert "at least 12 characters; the one-time code is still good; the next try shows another totp-secret" in done.err
     assert stub.asked("POST /v1/enrolments/complete") == []
 
 

@@ -21,7 +21,7 @@ from doorward.base.ids import UserId, new_id
 from doorward.domain.audit.event import Actor, Subjects
 from doorward.domain.audit.events_people import FACTOR_ENROLLED, USER_ENROLLED
 from doorward.domain.identity.factors import Password, TotpFactor, checked_password
-from doorward.domain.identity.invitation import Invitation, InvitationPurpose, hash_code
+from doorward.domain.identity.invitation import STILL_GOOD, Invitation, InvitationPurpose, hash_code
 from doorward.domain.identity.sign_in import SIGN_IN_LENGTH_DEFAULT
 
 UNCONFIRMED_MAX: Final = 5
@@ -71,7 +71,7 @@ async def complete_enrolment(services: Services, peer: Peer, said: CompleteEnrol
     )
     if step is None:
         services.throttle.failed(invitation.id, peer.source, "enrolment factor", Way.ENROLMENT)
-        raise CodeRefused("enrolling: the time-based code is wrong; is the clock of your device right?")
+        raise CodeRefused(f"enrolling: the time-based code is wrong; is the clock of your device right? {STILL_GOOD}")
     hashed = await services.passwords.hash(said.password)
 
     def spend(tx: Transaction) -> None:

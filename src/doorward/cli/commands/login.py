@@ -24,6 +24,7 @@ from doorward.cli.profile import PORT_DEFAULT, Profile, load_profile
 from doorward.cli.prompts import Prompts
 from doorward.cli.sign_in_files import MARK_CHARACTERS_MAX, checked_sign_in, save_sign_in
 from doorward.domain.certificates.principals import checked_host_name
+from doorward.domain.identity.invitation import STILL_GOOD
 
 CLIENT_CHARACTERS_MAX: Final = 255
 HTTPS_PORT: Final = 443
@@ -154,7 +155,10 @@ def _enrol(client: UserClient, code: str, prompts: Prompts, keys: ClientKeys) ->
     shown.line(f"totp-secret: {begun.totp_secret}")
     shown.line(f"totp-uri: {begun.totp_uri}")
     sys.stdout.flush()
-    password = prompts.new_password()
+    try:
+        password = prompts.new_password()
+    except Invalid as error:
+        raise Invalid(f"{error.message}; {STILL_GOOD}") from error
     return client.call(
         COMPLETE_ENROLMENT,
         CompleteEnrolment(

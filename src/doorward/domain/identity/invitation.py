@@ -18,6 +18,10 @@ CODE_BYTES: Final = 16
 CODE_TEXT_MAX: Final = 64
 FIRST_ADMIN_LIFETIME: Final = timedelta(minutes=30)
 INVITATION_LIFETIME: Final = timedelta(hours=24)
+STILL_GOOD: Final = (
+    "the one-time code is still good; the next try shows another totp-secret, so remove the entry in your authenticator"
+)
+"""What to say of a try that spent nothing: the secret that was shown in it will never count."""
 
 
 class InvitationPurpose(StrEnum):
