@@ -78,6 +78,11 @@ def test_usage_errors_end_with_2(dw: CommandLine, arguments: list[str]) -> None:
     assert not done.err or done.err.startswith("dw: ")
 
 
+def test_choices_stand_on_the_line_that_asks_for_one(dw: CommandLine) -> None:
+    done = dw("tokens", "add", "--name", "g", "--host", "h")
+    assert done.err == "dw: Missing option '--type'. Choose from: gateway; see dw tokens add --help\n"
+
+
 def test_control_characters_in_arguments_come_back_escaped(dw: CommandLine) -> None:
     assert "\x1b" not in dw("bo\x1b[2Jgus").err
     assert "\x1b" not in dw("ls", "--bo\x1b[2Jgus").err

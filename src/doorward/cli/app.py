@@ -58,10 +58,10 @@ def run_app(arguments: list[str]) -> int:
         return ExitCode.USAGE
     except click.UsageError as error:
         place = error.ctx.command_path if error.ctx else "dw"
-        say(f"{error.format_message().rstrip('.')}; see {place} --help")
+        say(f"{_one_line(error).rstrip('.')}; see {place} --help")
         return ExitCode.USAGE
     except click.ClickException as error:
-        say(error.format_message())
+        say(_one_line(error))
         return ExitCode.FAILED
     except (click.Abort, KeyboardInterrupt):
         say("interrupted")
@@ -78,3 +78,8 @@ def run_app(arguments: list[str]) -> int:
         say(f"{error.filename or 'the operating system'}: {error.strerror or error}")
         return ExitCode.FAILED
     return int(result) if isinstance(result, int) else ExitCode.OK
+
+
+def _one_line(error: click.ClickException) -> str:
+    """What click says; it puts choices on lines of their own, which would come out as escapes."""
+    return " ".join(error.format_message().split())

@@ -7,9 +7,8 @@ from doorward.api.bodies.resources import Applied, Apply, ResourceView, SourceFi
 from doorward.api.calls import APPLY
 from doorward.api.client.user import UserClient
 from doorward.cli import shown
-from doorward.cli.exits import say
+from doorward.cli.exits import COMPOSED_NAME, say
 
-COMPOSED_NAME: Final = "command line"
 TOP_ORDER: Final = ("kind", "version", "metadata", "spec")
 METADATA_ORDER: Final = ("name", "description", "labels", "revision")
 

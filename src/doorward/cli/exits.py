@@ -13,6 +13,20 @@ from doorward.base.terminal_text import for_terminal
 from doorward.domain.kinds.positioned import InvalidDocuments
 
 PROBLEMS_SHOWN_MAX: Final = 200
+COMPOSED_NAME: Final = "command line"
+"""The name of a file that nobody wrote: a command composed it of its options."""
+_NOBODY_WROTE: Final = frozenset({COMPOSED_NAME, "the call"})  # the latter is the authority's name for `users add`
+_OPTIONS: Final = {
+    "metadata.name": "the name",
+    "metadata.labels": "--label",
+    "spec.address": "--address",
+    "spec.roles": "--role",
+    "spec.message": "--message",
+    "spec.expires": "--expires",
+    "spec.target.": "--",
+}
+"""Where a field of such a file came from, by how the field begins."""
+_LOOK_AGAIN: Final = frozenset({"conflict", "stale_revision", "revision_needed"})
 
 
 class ExitCode(IntEnum):
@@ -64,8 +78,20 @@ def report(error: DoorwardError) -> ExitCode:
 
 def field_problem_line(problem: FieldProblem) -> str:
     """`file:line: field: message`, without the parts that are not known."""
+    if problem.file in _NOBODY_WROTE:
+        return f"dw: {for_terminal(': '.join(part for part in (_option(problem.field), problem.message) if part))}"
     place = problem.file + (f":{problem.line}" if problem.line else "")
     return for_terminal(": ".join(part for part in (place, problem.field, problem.message) if part))
+
+
+def _option(field: str) -> str:
+    """What to write instead of a field of a document that was composed."""
+    for start, option in _OPTIONS.items():
+        if start.endswith(".") and field.startswith(start):
+            return option + field.removeprefix(start)
+        if field == start or field.startswith((f"{start}.", f"{start}[")):
+            return option
+    return field
 
 
 def say(message: str) -> None:
@@ -86,9 +112,14 @@ def _field_problems(error: DoorwardError) -> list[FieldProblem]:
     return []
 
 
+def code_of(error: DoorwardError) -> str:
+    """The code of an error, ours or the authority's."""
+    return error.problem.code if isinstance(error, RemoteProblem) else error.code
+
+
 def _advice(error: DoorwardError) -> str:
     if isinstance(error, NotSignedIn) and not isinstance(error, ShutOut):
         return "; run dw login"
-    if isinstance(error, Conflict):
+    if isinstance(error, Conflict) and code_of(error) in _LOOK_AGAIN:
         return "; look at it again with dw get, then repeat the change"
     return ""

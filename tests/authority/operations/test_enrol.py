@@ -22,7 +22,7 @@ from doorward.authority.callers import Peer
 from doorward.authority.giving import GivesTooMuch
 from doorward.authority.operations.enrol import UNCONFIRMED_MAX, CodeRefused
 from doorward.authority.operations.sign_in import SignInRefused
-from doorward.authority.operations.users import AlreadyEnrolled, add_user, invite_user, reset_user
+from doorward.authority.operations.users import AlreadyEnrolled, UserExists, add_user, invite_user, reset_user
 from doorward.authority.rights import NoRight
 from doorward.base.errors import Conflict, DoorwardError, Invalid, Missing
 from doorward.base.ids import UserId
@@ -233,6 +233,8 @@ class TestUsers:
         assert issued.pin == lab.services.keys.pin
         answer = await complete(lab, issued.code, await begin(lab, issued.code))
         assert answer.user_name == "bob"
+        with pytest.raises(UserExists, match=r"dw users invite, or of dw users reset"):
+            await add_user(lab.services, ada.caller, AddUser("bob", ["ops"]))
 
     async def test_adding_is_whole_or_nothing(self, lab: AuthorityLab) -> None:
         ada = await lab.signed_in("ada", "admin")

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from tests.support.command_line import CommandLine
 from tests.support.declared_answers import NODE, applied, changed, view
-from tests.support.stub_authority import StubAuthority
+from tests.support.stub_authority import StubAuthority, problem
 
 from doorward.api.bodies.administration import NodeSetupScript
 from doorward.api.bodies.resources import Change, ResourceList
+from doorward.api.problem import FieldProblem
 
 SCRIPT = "#!/bin/sh\necho token-of-the-node\n"
 
@@ -84,3 +85,15 @@ def test_list_and_removal(alice: CommandLine, stub: StubAuthority) -> None:
     stub.answers["DELETE /v1/resources/node/web"] = (200, Change("node", "web", "i" * 26, 3, "deleted"))
     assert "web" in alice("nodes", "ls").out
     assert alice("nodes", "rm", "web").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [("spec.address", "--address"), ("metadata.labels.env", "--label"), ("spec.target.node", "--node")],
+)
+def test_what_the_options_said_wrong_names_the_option(
+    alice: CommandLine, stub: StubAuthority, field: str, said: str
+) -> None:
+    wrong = FieldProblem("HOST:PORT is expected", "command line", 6, field)
+    stub.answers["POST /v1/resources"] = problem(400, "invalid", "reading", wrong)
+    assert alice("nodes", "add", "web", "--address", "x").err == f"dw: {said}: HOST:PORT is expected\n"

@@ -49,3 +49,10 @@ def test_explain_says_why_and_its_exit_code_says_whether(
 def test_half_targets_are_refused_here(alice: CommandLine, stub: StubAuthority, target: str) -> None:
     assert alice("explain", "ssh", target).exit_code == 1
     assert stub.asked("POST /v1/explain") == []
+
+
+@pytest.mark.parametrize("words", [("root@web",), ("rdp", "root@web"), ("--json",)])
+def test_who_leaves_the_kind_out_reads_what_to_write(alice: CommandLine, words: tuple[str, ...]) -> None:
+    done = alice("explain", *words)
+    assert done.exit_code == 2
+    assert done.err == "dw: Explain what? Write dw explain ssh LOGIN@NODE; see dw explain --help\n"

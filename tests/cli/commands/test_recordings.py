@@ -179,6 +179,14 @@ def test_a_stream_that_is_not_there_is_said(alice: CommandLine, recorded: StubAu
     assert "no stream 9" in done.err
 
 
+def test_a_session_without_a_stream_is_said_to_have_nothing_to_play(alice: CommandLine, stub: StubAuthority) -> None:
+    stub.answers[f"GET /v1/recordings/{ID}/content"] = (200, PREAMBLE)
+    stub.answers[f"GET /v1/recordings/{ID}/proof"] = (200, RecordingProof(ID, "", "", [PUBLIC]))
+    done = alice("play", ID, "--no-wait")
+    assert (done.exit_code, done.out) == (0, "")
+    assert "dw: nothing to play: no shell or command ran in this session\n" in done.err
+
+
 def test_a_torn_recording_plays_up_to_where_it_is_torn(alice: CommandLine, stub: StubAuthority) -> None:
     stub.answers[f"GET /v1/recordings/{ID}/content"] = (200, CONTAINER[:-3])
     stub.answers[f"GET /v1/recordings/{ID}/proof"] = (200, RecordingProof(ID, "", "", [PUBLIC]))

@@ -22,7 +22,7 @@ VIEW = SessionView(
     level_achieved="",
     bytes_in=0,
     bytes_out=5,
-    facts={"command": "cat\x1b]0;x\x07"},
+    facts={"command": "cat\x1b]0;x\x07", "was_presumed": True},
 )
 
 
@@ -37,6 +37,7 @@ def test_show_escapes_what_ran(alice: CommandLine, stub: StubAuthority) -> None:
     stub.answers[f"GET /v1/sessions/{ID}"] = (200, VIEW)
     out = alice("sessions", "show", ID).out
     assert "bytes out: 5\n" in out
+    assert out.endswith("bytes out: 5\ncommand: cat\\x1b]0;x\\x07\nwas presumed: true\n")
     assert "\x1b" not in out
     assert "started" not in out
 

@@ -8,6 +8,7 @@ from tests.support.stub_authority import StubAuthority, problem
 
 from doorward.api.bodies.administration import IssuedCode
 from doorward.api.bodies.resources import ResourceList
+from doorward.api.problem import FieldProblem
 
 USER = "kind: user\nversion: v1\nmetadata: {name: bob}\nspec: {roles: [access], traits: {logins: [bob]}}\n"
 PIN = "sha256:" + "a" * 64
@@ -50,3 +51,14 @@ def test_refusals_are_refusals(alice: CommandLine, stub: StubAuthority) -> None:
 def test_list(alice: CommandLine, stub: StubAuthority) -> None:
     stub.answers["GET /v1/resources/user"] = (200, ResourceList([view(USER)]))
     assert "bob" in alice("users", "ls").out
+
+
+def test_what_the_options_said_wrong_names_the_option(alice: CommandLine, stub: StubAuthority) -> None:
+    wrong = (FieldProblem("there is no role x", "the call", 0, "spec.roles"), FieldProblem("no", "the call", 0, "kind"))
+    stub.answers["POST /v1/users"] = problem(400, "invalid", "adding", *wrong)
+    assert alice("users", "add", "bob", "--role", "x").err == "dw: --role: there is no role x\ndw: kind: no\n"
+
+
+def test_a_name_that_is_taken_is_no_change_to_look_at_again(alice: CommandLine, stub: StubAuthority) -> None:
+    stub.answers["POST /v1/users"] = problem(409, "conflict", "adding bob: is there", code="user_exists")
+    assert alice("users", "add", "bob", "--role", "x").err == "dw: adding bob: is there\n"

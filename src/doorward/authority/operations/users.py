@@ -50,6 +50,12 @@ class SignsInElsewhere(Conflict):
     code = "signs_in_elsewhere"
 
 
+class UserExists(Conflict):
+    """There is a user of this name; adding is for new ones."""
+
+    code = "user_exists"
+
+
 @dataclass(frozen=True, slots=True)
 class NewCode:
     """A code about to be given: the row's id, the code itself, what it does and for how long."""
@@ -153,7 +159,10 @@ async def add_user(services: Services, caller: UserCaller, said: AddUser) -> Iss
 
     def work(tx: Transaction) -> IssuedCode:
         if tx.resources.get("user", declared.name) is not None:
-            raise Conflict(f"adding {declared.name}: there is such a user already")
+            raise UserExists(
+                f"adding {declared.name}: there is such a user already; "
+                "a new code comes of dw users invite, or of dw users reset when they have enrolled"
+            )
         store_documents(services, tx, caller, [declared])
         return invite(services, tx, caller, declared.name)
 

@@ -12,6 +12,7 @@ from doorward.api.calls import ERASE_USER, SEARCH_AUDIT, VERIFY_AUDIT
 from doorward.base.clock import SystemClock
 from doorward.base.duration import parse_duration
 from doorward.base.errors import Invalid
+from doorward.base.moment_text import moment_text
 from doorward.cli import shown
 from doorward.cli.connection import authority
 from doorward.cli.exits import ExitCode
@@ -121,7 +122,7 @@ def verify(output: str, as_json: bool) -> int:
 def moment(text: str, now: datetime) -> str:
     """RFC 3339 in UTC of a time with a zone, or of a duration before `now`."""
     try:
-        return (now - parse_duration(text)).isoformat()
+        return moment_text(now - parse_duration(text))
     except Invalid:
         pass
     try:
@@ -130,7 +131,7 @@ def moment(text: str, now: datetime) -> str:
         raise Invalid("reading a time: 2026-01-31T12:00:00Z or a duration such as 2h is expected") from error
     if given.tzinfo is None:
         raise Invalid("reading a time: it needs a zone, such as the Z in 2026-01-31T12:00:00Z")
-    return given.astimezone(UTC).isoformat()
+    return given.astimezone(UTC).isoformat().replace("+00:00", "Z")  # exact: what was typed may have fractions
 
 
 def _again(wanted: Mapping[str, str | None], before: int) -> str:

@@ -1,6 +1,7 @@
 """`dw ls` and `dw explain`: what is open to one, and why something is or is not."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import click
 
@@ -10,6 +11,8 @@ from doorward.base.errors import Invalid
 from doorward.cli import shown
 from doorward.cli.connection import authority
 from doorward.cli.exits import ExitCode
+
+WAY: Final = "ssh"
 
 
 @click.command(short_help="List the nodes that you may reach, and as whom.")
@@ -29,8 +32,14 @@ def ls(selectors: tuple[str, ...], output: str, as_json: bool) -> None:
     shown.table(("NODE", "LOGINS", "STATE", "LABELS"), rows)
 
 
+def _way(_context: click.Context, _parameter: click.Parameter, word: str | None) -> str:
+    if word != WAY:  # most often it is the node already
+        raise click.UsageError("Explain what? Write dw explain ssh LOGIN@NODE")
+    return word
+
+
 @click.command(short_help="Say whether something would open, and why.")
-@click.argument("kind", type=click.Choice(["ssh"]))
+@click.argument("kind", metavar="{ssh}", required=False, callback=_way)
 @click.argument("target", metavar="LOGIN@NODE")
 @click.option("--user", "user_name", metavar="NAME", help="For somebody else; needs the right to read both.")
 @shown.output_option("table", "json")

@@ -14,10 +14,12 @@ from doorward.base.duration import parse_duration
 from doorward.base.errors import Refused
 from doorward.cli import shown
 from doorward.cli.connection import authority
+from doorward.cli.exits import say
 from doorward.cli.recording_download import downloaded, frames, verified
 from doorward.domain.recording.asciicast import asciicast
 from doorward.domain.recording.proof import PROOF_BYTES_MAX, NotProven, Proof
 from doorward.domain.recording.timeline import Pace
+from doorward.domain.recording.timeline import shown as beats
 
 STANDARD_INPUT: Final = 0
 
@@ -124,6 +126,9 @@ def play(*, session_id: str, speed: float, idle: str, start: str, stream: int | 
     pace = Pace(speed, parse_duration(idle).total_seconds() or None)
     start_seconds = parse_duration(start).total_seconds()
     with downloaded(session_id, purpose="play") as download:
+        if stream is None and next(iter(beats(frames(download.container))), None) is None:
+            say("nothing to play: no shell or command ran in this session")
+            return
         replay(
             lambda: frames(download.container),
             pace=pace,

@@ -1,5 +1,6 @@
 """`dw sessions`: what is open, what was, and ending it."""
 
+import json
 from typing import Final
 
 import click
@@ -78,6 +79,9 @@ def _print(view: SessionView, *, as_json: bool) -> None:
         return
     for name in view.__struct_fields__:
         value = getattr(view, name)
-        if value not in (None, "", {}):
+        if name == "facts":
+            for fact, said in view.facts.items():
+                shown.line(f"{fact.replace('_', ' ')}: {said if isinstance(said, str) else json.dumps(said)}")
+        elif value not in (None, "", {}):
             text = shown.moment(value) if name in _MOMENTS else value
             shown.line(f"{name.replace('_', ' ')}: {text}")
