@@ -74,7 +74,7 @@ def test_a_lock_cuts_within_a_second_and_keeps_out(pg_house: House) -> None:
     assert "incident 7" in terminal.screen
     done = pg_house.ssh(person, "id")
     assert done.returncode == 255
-    assert b"is refused" in done.stderr
+    assert b"your access is locked: incident 7; ask an administrator" in done.stderr
 
 
 def test_migrate_runs_beside_what_serves(pg_house: House) -> None:
