@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from tests.support.policy import EVERYTHING, NOW, ask, grant, node, person, role, wide
@@ -18,6 +19,7 @@ from doorward.domain.recording.levels import RecordingLevel
 
 ROOT = Wanted(login="root")
 PROD = node({"env": "prod"})
+README = Path(__file__).parents[3] / "README.md"
 
 
 def test_a_resource_is_known_by_the_labels_of_a_held_role_alone() -> None:
@@ -110,3 +112,9 @@ def test_every_obligation_is_told(name: str) -> None:
 def test_every_demand_on_the_device_has_words_of_its_own(trust: DeviceTrust) -> None:
     told = {obligation_lines(Obligations(device_trust=one)) for one in DeviceTrust if one is not trust}
     assert obligation_lines(Obligations(device_trust=trust)) not in told
+
+
+def test_the_tour_shows_every_line_of_an_allow() -> None:
+    """In the README, where a role sets no option: whoever follows it compares it line by line."""
+    shown = "".join(f"  {line}\n" for line in obligation_lines(Obligations()))
+    assert shown in README.read_text()
