@@ -48,6 +48,11 @@ RATES: Final = {
     Work.NOTES: Rate(4000, 20_000),  # events; below what one log takes in a second
     Work.RECORDINGS: Rate(1000, 4000),  # pieces of 256 KiB or less: 250 MiB a second
 }
+USER_CODES: Final = Rate(1, 30)
+"""Codes of one user at one gateway: a person types fewer."""
+GATEWAY_CODES: Final = Rate(20, 200)
+"""The same of all its users: a fifth of what the signer checks in a second, for whom it may never be asked at all."""
+EXPIRED_TOLD: Final = Rate(20 / 60, 20)
 USER_OPENINGS: Final = Rate(100, 500)
 """Sessions and jumps of one user at one gateway: more than any tool opens, and a fifth of what the gateway may."""
 USER_NOTES: Final = Rate(1000, 8000)
@@ -152,6 +157,8 @@ class GatewayLimits:
         self._users: _Buckets[tuple[GatewayId, UserId]] = _Buckets(USERS_MAX)
         self._notes: _Buckets[tuple[GatewayId, UserId]] = _Buckets(USERS_MAX)
         self._recorded: _Buckets[tuple[GatewayId, UserId | None]] = _Buckets(USERS_MAX)
+        self._codes: _Buckets[tuple[GatewayId, UserId | None]] = _Buckets(USERS_MAX)
+        self._expired: _Buckets[GatewayId] = _Buckets(GATEWAYS_MAX)
         self._failures: dict[GatewayId, _Failures] = {}
 
     def check(self, gateway_id: GatewayId) -> None:
@@ -204,6 +211,20 @@ class GatewayLimits:
             message = "storing a recording: this gateway's recordings have had their share of the store for today"
             raise RecordedTooMuch(message, is_told=whole.is_told(now))
 
+    def take_code(self, gateway_id: GatewayId, user_id: UserId) -> None:
+        """Take one code that a user typed at a gateway, or `UserTooFast`: each costs the signer a check."""
+        now = self._clock.elapsed_seconds()
+        for key, rate in ((user_id, USER_CODES), (None, GATEWAY_CODES)):
+            bucket = self._codes.of((gateway_id, key), rate, now)
+            if not bucket.take(rate, now, 1):
+                message = "too many codes at once; wait a moment and connect again"
+                raise UserTooFast(message, is_told=bucket.is_told(now))
+
+    def tells_of_expired(self, gateway_id: GatewayId) -> bool:
+        """Whether the log still hears of a proof whose certificate ran out on its way: some a minute."""
+        now = self._clock.elapsed_seconds()
+        return self._expired.of(gateway_id, EXPIRED_TOLD, now).take(EXPIRED_TOLD, now, 1)
+
     def failed(self, gateway_id: GatewayId) -> bool:
         """A proof did not hold; True for the one that shuts the gateway out, so that it is told once."""
         now = self._clock.elapsed_seconds()
@@ -218,4 +239,5 @@ class GatewayLimits:
     @property
     def keys_held(self) -> int:
         """How many counts there are."""
-        return len(self._work) + len(self._users) + len(self._notes) + len(self._recorded) + len(self._failures)
+        tables = (self._work, self._users, self._notes, self._recorded, self._codes, self._expired, self._failures)
+        return sum(len(table) for table in tables)

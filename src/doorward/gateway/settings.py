@@ -12,6 +12,9 @@ from doorward.net.doors import DoorLimits
 VERSION: Final = "Doorward"
 """What follows `SSH-2.0-`: the same for everybody, and no version number to choose an attack by."""
 
+INSIDE_PER_USER_MAX: Final = 2_000
+"""Connections of one user who has signed, wherever from. Roles bound sessions; who waits at a prompt holds none."""
+
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
@@ -28,7 +31,7 @@ class GatewaySettings:
     authority: tuple[str, int] | None = None
     metrics_listen: tuple[str, int] | None = None
     show_identity: Callable[[ssl.SSLContext], None] | None = None
-    doors: DoorLimits = field(default_factory=DoorLimits)
+    doors: DoorLimits = field(default_factory=lambda: DoorLimits(inside_per_holder_max=INSIDE_PER_USER_MAX))
     recorder: RecorderLimits = field(default_factory=RecorderLimits)
     sessions_max: int = 10_000
     splice_idle_seconds: float = 900.0

@@ -16,12 +16,21 @@ from doorward.api.bodies.gateway_calls import (
     SessionReport,
     SessionStarted,
 )
-from doorward.authority.gateway_limits import RATES, USER_NOTES, USER_OPENINGS, GatewayTooFast, UserTooFast, Work
+from doorward.authority.gateway_limits import (
+    RATES,
+    USER_CODES,
+    USER_NOTES,
+    USER_OPENINGS,
+    GatewayTooFast,
+    UserTooFast,
+    Work,
+)
 from doorward.authority.operations.faces import mint_faces
 from doorward.authority.operations.jumps import open_jump
 from doorward.authority.operations.recordings import append_recording
 from doorward.authority.operations.session_life import report_session
 from doorward.base.errors import Missing
+from doorward.base.ids import UserId
 from doorward.domain.sessions.states import SessionState
 
 WHERE = "dwt-root@prod-web-01"
@@ -141,3 +150,16 @@ async def test_of_another_gateways_session_no_share_is_used_up(lab: AuthorityLab
         with pytest.raises(Missing):
             await report_session(lab.services, other, plan.session_id, said)
     lab.services.gateway_limits.take_notes(lab.gateway.gateway_id, bob.caller.user_id, int(USER_NOTES.burst))
+
+
+async def test_codes_of_one_user_at_a_gateway_are_few_whatever_else_is_asked(lab: AuthorityLab, bob: LabSignIn) -> None:
+    """Each costs the signer a check; a proof that was refused can be shown again and again with another code."""
+    limits, gateway_id = lab.services.gateway_limits, lab.gateway.gateway_id
+    for _ in range(int(USER_CODES.burst)):
+        limits.take_code(gateway_id, bob.caller.user_id)
+    with pytest.raises(UserTooFast, match="too many codes"):
+        await lab.ask(asking(lab, bob, WHERE, factor_code="123456"))
+    limits.take_code(gateway_id, UserId("e" * 26))
+    await open_as(lab, bob, WHERE)
+    lab.advance(seconds=2)
+    limits.take_code(gateway_id, bob.caller.user_id)

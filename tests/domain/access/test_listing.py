@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support import policy
-from tests.support.policy import NOW, node, person, role
+from tests.support.policy import NOW, grant, node, person, role
 
 from doorward.domain.access.known import may_know
 from doorward.domain.access.listing import Listing, logins_on
@@ -56,3 +56,12 @@ def test_a_lock_on_one_node_hides_its_logins_and_no_other_s() -> None:
     listing = Listing(held, (Lock("l", (("node", "web-01"),)),), NOW)
     assert listing.of(node({"env": "dev"}, name="web-02")) == (("root",), True)
     assert listing.of(node({"env": "dev"}, name="web-01")) == ((), True)
+
+
+@pytest.mark.parametrize("named", [("role", "granted"), ("request", "request-g1")])
+def test_a_lock_on_what_a_grant_brings_hides_what_it_gives(named: tuple[str, str]) -> None:
+    target = node({"env": "dev"})
+    given = role("granted", allow={"logins": ["root"], "node_labels": {"env": "dev"}})
+    held = person(grants=(grant(given, on=target),))
+    assert Listing(held, (), NOW).of(target)[0] == ("root",)
+    assert Listing(held, (Lock("l", (named,)),), NOW).of(target)[0] == ()

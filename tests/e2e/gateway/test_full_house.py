@@ -72,6 +72,19 @@ async def test_a_newcomer_to_a_full_house_reads_why_and_the_others_stay(tmp_path
         assert ready_gateway(lab).health().signed_in == 1
 
 
+async def test_one_user_takes_no_more_than_one_user_s_places(tmp_path: Path) -> None:
+    """Counted when the user has signed, so that who waits at a prompt for a code counts as well, from any address."""
+    async with gateway_lab(tmp_path, doors=DoorLimits(inside_per_holder_max=1)) as lab, connected(lab) as first:
+        result = await lab.ssh("true")
+        assert result.exit_code == 255
+        assert FULL in result.stderr_text
+        assert (await first.run("echo still here")).stdout == "still here\n"
+        first.close()
+        await first.wait_closed()
+        await lab.eventually(lambda: ready_gateway(lab).health().signed_in == 0)
+        assert (await lab.ssh("true")).exit_code == 0
+
+
 async def test_who_proves_themselves_when_the_last_place_has_gone_reads_why(tmp_path: Path) -> None:
     async with gateway_lab(tmp_path, doors=DoorLimits(inside_max=1)) as lab:
         late = await asks(lab, tmp_path)  # has spoken while there was room

@@ -57,6 +57,8 @@ async def _open(services: Services, caller: GatewayCaller, wanted: OpenSession) 
     await pace_opening(services, caller)
     claim = await proven_claim(services, caller, wanted)
     await pace_user(services, caller, claim)
+    if wanted.factor_code is not None:
+        services.gateway_limits.take_code(caller.gateway_id, claim.identity.user_id)
     typed = await typed_code(services, claim.identity.user_id, wanted.factor_code)
     identity = SessionId(new_id(services.entropy))
 

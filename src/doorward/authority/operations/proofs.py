@@ -8,7 +8,7 @@ ends here, with an event that names the gateway.
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from doorward.api.bodies.gateway_calls import OpenJump, OpenSession, Proof
@@ -26,12 +26,15 @@ from doorward.domain.certificates.ssh_check import FaceIdentity, UserIdentity, c
 from doorward.domain.sessions.record import HOSTBOUND, PLAIN, UNBOUND
 from doorward.wire.errors import RemoteProtocolError
 from doorward.wire.ssh.certificate import parse_certificate
+from doorward.wire.ssh.userauth import parse_userauth_publickey
 
 NAME_CHARACTERS_MAX: Final = 255
 NO_NODE: Final = ""
 """No node is called so."""
-JUST_EXPIRED: Final = timedelta(seconds=5)
-"""A gateway looks at the time before we do: what lapsed in between is no lie of its."""
+JUST_EXPIRED: Final = timedelta(minutes=4)
+"""A gateway looks at the time when the user signs, and hands the same proof over again with the code that the user may
+type two minutes later: a certificate that ran out in between is no lie of its. Else users who wait at the prompt until
+their sign-in is over would shut the gateway out for everybody."""
 
 
 class BadProof(Refused):
@@ -114,7 +117,8 @@ async def _proven(
     except Refused as error:
         reason = error.code
         if _has_just_expired(services, error, proof):
-            await services.store.write(lambda tx: _note(tx, caller, reason, len(proof.signed)))
+            if services.gateway_limits.tells_of_expired(caller.gateway_id):
+                await services.store.write(lambda tx: _note(tx, caller, reason, len(proof.signed)))
         else:
             await bad_proof(services, caller, reason, proof)
         raise BadProof("opening a session: the proof does not hold") from error
@@ -138,8 +142,12 @@ def _has_just_expired(services: Services, error: Refused, proof: Proof) -> bool:
     if not isinstance(error, CertificateExpired):
         return False
     try:
-        _check(services, proof, services.clock.now() - JUST_EXPIRED)
-    except Refused:
+        certificate = parse_certificate(parse_userauth_publickey(proof.signed).key_blob)
+        ended = datetime.fromtimestamp(certificate.fields.valid_before, UTC)
+        if services.clock.now() - ended > JUST_EXPIRED:
+            return False
+        _check(services, proof, ended - timedelta(seconds=1))  # all else must hold, as it did when the user signed
+    except (Refused, RemoteProtocolError, OverflowError, ValueError, OSError):
         return False
     return True
 

@@ -30,8 +30,12 @@ class Listing:
         self._locks = tuple(
             lock
             for lock in locks
+            # A grant brings roles and a request of its own, which a lock may name.
             if lock.in_force(now)
-            and all(field in _OF_THE_USE or value in facts.get(field, ()) for field, value in lock.target)
+            and (
+                prepared.grants
+                or all(field in _OF_THE_USE or value in facts.get(field, ()) for field, value in lock.target)
+            )
         )
         self._seen: dict[tuple[str, tuple[str | None, ...]], tuple[tuple[str, ...], bool]] = {}
 

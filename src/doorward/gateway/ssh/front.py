@@ -45,7 +45,8 @@ SOURCE_CHARACTERS_MAX: Final = 255
 
 
 class UserFront:
-    """The owner of a `UserConnection`. `on_proven` asks the port's limits for a place, `on_gone` gives it back.
+    """The owner of a `UserConnection`. `on_proven` asks the port's limits for a place of this user's,
+    `on_gone` gives it back.
 
     `outer_user` is set where a node's face is shown: the id of the user who has proven to be the one that asked for it.
     `make_inside` makes a connection of that kind, for jumps.
@@ -56,7 +57,7 @@ class UserFront:
         parts: GatewayParts,
         source: str,
         *,
-        on_proven: Callable[[], bool],
+        on_proven: Callable[[str], bool],
         on_gone: Callable[[], None],
         make_inside: MakeInside,
         outer_user: str | None = None,
@@ -113,7 +114,7 @@ class UserFront:
                 self._user.ask(self._ask_line, lines.PROMPT_CODE)
             case Disconnect(line):
                 self._user.farewell(DISCONNECT_PROTOCOL_ERROR, line)
-            case Proven() if not self._on_proven():
+            case Proven() if not self._on_proven(f"user {outcome.identity.user_id}"):
                 self._user.farewell(TOO_MANY_CONNECTIONS, lines.FULL)
             case Proven():
                 self._proven = outcome

@@ -38,7 +38,7 @@ REFUSALS_MAX: Final = 32
 """Connections inside that ended before anybody had signed in there, one after the other."""
 
 _Event = Callable[[], None]
-MakeInside = Callable[[str, str, str], Awaitable[Callable[[Callable[[], bool], _Event], UserConnection]]]
+MakeInside = Callable[[str, str, str], Awaitable[Callable[[Callable[[str], bool], _Event], UserConnection]]]
 """Face, user id, source address -> what makes a connection that shows this face to this user alone."""
 
 
@@ -146,7 +146,7 @@ class Jump:
             self.end(lines.JUMP_LEADS_NOWHERE)
 
 
-def _has_place() -> bool:
+def _has_place(_holder: str) -> bool:
     """The port's limits have counted the outer connection."""
     return True
 

@@ -15,7 +15,7 @@ from doorward.gateway.ssh.faces import Faces
 from doorward.gateway.ssh.front import UserFront
 
 Event = Callable[[], None]
-Make = Callable[[Callable[[], bool], Event], UserConnection]
+Make = Callable[[Callable[[str], bool], Event], UserConnection]
 """What to ask for a place when the user has proven who they are, and to call at the end -> a connection, which begins
 with its transport."""
 
@@ -43,7 +43,7 @@ class Reception:
         return self._maker(options, source, user_id)
 
     def _maker(self, options: SSHServerConnectionOptions, source: str, outer_user: str | None) -> Make:
-        def make(on_proven: Callable[[], bool], on_gone: Event) -> UserConnection:
+        def make(on_proven: Callable[[str], bool], on_gone: Event) -> UserConnection:
             def gone() -> None:
                 on_gone()
                 self._connections.discard(connection)
