@@ -13,7 +13,8 @@ from tests.support.https_lab import Client, HttpsLab
 
 from doorward.api.problem import KINDS, MEDIA_TYPE
 from doorward.authority.http.access import ACCESS, Access
-from doorward.authority.http.app import BODY_BYTES_MAX
+from doorward.authority.http.app import BODY_BYTES_MAX, OPEN_BODY_BYTES_MAX
+from doorward.authority.http.needs import NEEDS
 from doorward.authority.http.problems import STATUS, http_error, known_error, unknown_error
 from doorward.base.errors import Conflict, DoorwardError, Invalid, Missing, Refused, Unavailable
 from doorward.domain.kinds.positioned import InvalidDocuments, Problem
@@ -153,6 +154,18 @@ async def test_body_that_is_too_long_is_refused_before_it_is_read(client: Client
     answer = await client.ask("POST", "/v1/resources", b" " * (BODY_BYTES_MAX + 1))
     assert answer.status == 413
     assert answer.json["kind"] == "invalid"
+
+
+async def test_strangers_may_send_little(https: HttpsLab) -> None:
+    """Each call that anybody may make; by length, and chunked, counted as it comes."""
+    stranger = https.people()
+    for method, path in (route for route, needs in NEEDS.items() if needs.guard is Access.OPEN and route[0] == "POST"):
+        answer = await stranger.ask(method, path.replace("{connector}", "x"), b" " * (OPEN_BODY_BYTES_MAX + 1))
+        assert answer.status == 413, path
+    half = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
+    headers = {"transfer-encoding": "chunked", "content-length": ""}
+    answer = await stranger.ask("POST", "/v1/sign-ins", half * 3 + b"0\r\n\r\n", headers=headers)
+    assert answer.status in {400, 413}
 
 
 async def test_body_that_is_longer_than_it_says_is_refused(client: Client) -> None:

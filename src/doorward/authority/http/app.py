@@ -27,6 +27,8 @@ from doorward.base.errors import DoorwardError
 
 _PLACE: Final = re.compile(r"\{([a-z_]+):[a-z]+\}")
 BODY_BYTES_MAX: Final = 8 * 1024 * 1024
+OPEN_BODY_BYTES_MAX: Final = 64 * 1024
+"""What anybody may send: a thousand strangers who never end their bodies hold 64 MiB of ours, and not eight GiB."""
 OPENAPI: Final = OpenAPIConfig(
     title="Doorward",
     version=VERSION,
@@ -71,6 +73,8 @@ def create_app_of(routes: list[HTTPRouteHandler], state: dict[str, Any]) -> Lite
         needs = NEEDS.get(called(route))
         if needs is None or route.opt.get(ACCESS) != needs.guard:
             raise AssertionError(f"{called(route)} does not say who may call it, or says it otherwise than the table")
+        if needs.guard is Access.OPEN:
+            route.request_max_body_size = OPEN_BODY_BYTES_MAX
         describe(route)
     return Litestar(
         route_handlers=routes,
