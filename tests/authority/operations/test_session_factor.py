@@ -9,6 +9,7 @@ from tests.support.enrolments import add_factor, code_at
 from tests.support.proofs import asking, open_as
 
 from doorward.api.bodies.gateway_calls import OpenSession
+from doorward.authority.gateway_limits import USER_CODES
 from doorward.authority.operations.admission import SessionRefused
 from doorward.authority.operations.threshold import CodeRefused, CodesBlocked, FactorRequired
 from doorward.base.errors import Refused
@@ -89,7 +90,7 @@ async def test_wrong_codes_are_counted_until_right_ones_are_refused_too(lab: Aut
 
 async def test_guessing_many_codes_at_once_is_no_way_around_the_count(lab: AuthorityLab, bob: LabSignIn) -> None:
     await add_factor(lab, bob.caller.user_id)
-    asked = [asking(lab, bob, WHERE, factor_code=f"{number:06d}") for number in range(40)]
+    asked = [asking(lab, bob, WHERE, factor_code=f"{number:06d}") for number in range(int(USER_CODES.burst))]
     results = await asyncio.gather(*(lab.ask(one) for one in asked), return_exceptions=True)
     assert all(isinstance(one, CodeRefused | CodesBlocked) for one in results)
     failures = await lab.read(lambda tx: tx.failures.get(bob.caller.user_id))
