@@ -51,7 +51,7 @@ RATES: Final = {
 USER_CODES: Final = Rate(1, 30)
 """Codes of one user at one gateway: a person types fewer."""
 GATEWAY_CODES: Final = Rate(20, 200)
-"""The same of all its users: a fifth of what the signer checks in a second, for whom it may never be asked at all."""
+"""The same of all its users. A wrong code costs the signer two checks of the hundred that it makes in a second."""
 EXPIRED_TOLD: Final = Rate(20 / 60, 20)
 USER_OPENINGS: Final = Rate(100, 500)
 """Sessions and jumps of one user at one gateway: more than any tool opens, and a fifth of what the gateway may."""

@@ -12,6 +12,7 @@ from doorward.authority.callers import GatewayCaller
 from doorward.authority.noting import note
 from doorward.authority.operations.proofs import Claim
 from doorward.authority.operations.threshold import Allowed, Asked, has_interval, meet_factor, reachable
+from doorward.authority.operations.told_events import subjects_of
 from doorward.authority.policy import PolicyView, UnknownSubject
 from doorward.authority.ports import Transaction
 from doorward.authority.services import Services
@@ -210,16 +211,6 @@ def _decision_event(
     return Event(DECISION_MADE, to_micros(tx.now), actor, _subjects(asked, target.id), fields)
 
 
-def _record_subjects(record: SessionRecord) -> Subjects:
-    return Subjects(
-        user=record.user_id,
-        node=record.node_id,
-        session=record.id,
-        sign_in=record.sign_in_id,
-        gateway=record.gateway_id,
-    )
-
-
 def _opened_event(record: SessionRecord, decision: Allow) -> Event:
     fields: dict[str, Any] = {
         "basis": record.basis,
@@ -236,10 +227,10 @@ def _opened_event(record: SessionRecord, decision: Allow) -> Event:
         "source": record.source,
     }
     actor = Actor.gateway(record.gateway_id)
-    return Event(SESSION_OPENED, to_micros(record.opened), actor, _record_subjects(record), fields)
+    return Event(SESSION_OPENED, to_micros(record.opened), actor, subjects_of(record), fields)
 
 
 def _factor_event(record: SessionRecord) -> Event:
     fields: dict[str, Any] = {"factor": "totp", "purpose": "session", "source": record.source}
     actor = Actor.user(record.user_id)
-    return Event(MFA_VERIFIED, to_micros(record.opened), actor, _record_subjects(record), fields)
+    return Event(MFA_VERIFIED, to_micros(record.opened), actor, subjects_of(record), fields)
